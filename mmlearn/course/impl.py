@@ -1,0 +1,102 @@
+"""The two sides of a test: `Impl`, which a test calls, and `Contestant`, which holds the code under test.
+
+Only bytes of `mmlearn.course.codec` pass between them, so that a process boundary can stand there without a test
+knowing: `Impl(transport)` needs nothing but a function from bytes to bytes.
+"""
+
+import builtins
+import inspect
+import traceback
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+from mmlearn.course.codec import CodecError, decode, encode
+
+Transport = Callable[[bytes], bytes]
+
+
+class Contestant:
+    """Answers requests by calling functions of one loaded module."""
+
+    def __init__(self, module: ModuleType):
+        self._module = module
+
+    def answer(self, request: bytes) -> bytes:
+        """Call the function that `request` names and encode its result, or what it raised."""
+        call = decode(request)
+        name, args, kwargs = call["function"], call["args"], call["kwargs"]
+        try:
+            function = getattr(self._module, name)
+        except AttributeError:
+            return _failed("AttributeError", f"there is no function {name!r} in the module", missing=True)
+        try:
+            result = function(*args, **kwargs)
+        except Exception as error:
+            return self._raised(error)
+        try:
+            reply = encode({"result": result})
+        except CodecError as error:
+            return _failed("TypeError", f"{name} returned something that cannot be checked: {error}")
+        if encode([args, kwargs]) != encode([decode(request)["args"], decode(request)["kwargs"]]):
+            changed = _changed_argument(function, args, decode(request)["args"])
+            return _failed("AssertionError", f"{name} changed {changed} in place; work on a copy", mutated=True)
+        return reply
+
+    def _raised(self, error: Exception) -> bytes:
+        frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == self._module.__file__]
+        text = "".join(traceback.format_list(frames)) + "".join(traceback.format_exception_only(error))
+        where = frames[-1].name if frames else ""
+        return _failed(_builtin_name(error), str(error), trace=text, where=where)
+
+
+class Impl:
+    """The code under test, as a test sees it: `impl.cosine_similarity(a, b)`."""
+
+    def __init__(self, transport: Transport):
+        self._transport = transport
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name.startswith("_"):
+            raise AttributeError(name)
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            request = encode({"function": name, "args": list(args), "kwargs": kwargs})
+            reply = decode(self._transport(request))
+            if "result" in reply:
+                return reply["result"]
+            raise _rebuild(reply)
+
+        call.__name__ = name
+        return call
+
+
+def _failed(kind: str, message: str, **details: object) -> bytes:
+    return encode({"error": kind, "message": message[:2000], **details})
+
+
+def _builtin_name(error: Exception) -> str:
+    """The nearest built-in class: a class of the learner's own cannot cross."""
+    return next(cls.__name__ for cls in type(error).__mro__ if cls.__module__ == "builtins")
+
+
+def _rebuild(reply: dict) -> Exception:
+    """The exception that a reply describes; what it carries beside is in `details`."""
+    cls = getattr(builtins, str(reply.get("error")), RuntimeError)
+    if not (isinstance(cls, type) and issubclass(cls, Exception)):
+        cls = RuntimeError
+    try:
+        error = cls(reply["message"])
+    except TypeError:  # UnicodeDecodeError and its like want five arguments
+        error = RuntimeError(f"{reply['error']}: {reply['message']}")
+    error.details = {k: reply[k] for k in ("trace", "where", "missing", "mutated") if k in reply}  # type: ignore[attr-defined]
+    return error
+
+
+def _changed_argument(function: Callable, after: list, before: list) -> str:
+    """Which argument differs, by its name if the function's signature tells it."""
+    position = next((i for i, (a, b) in enumerate(zip(after, before, strict=True)) if encode(a) != encode(b)), None)
+    names = list(inspect.signature(function).parameters)
+    if position is None or position >= len(names):
+        return "one of its arguments"
+    return f"its argument `{names[position]}`"

@@ -1,0 +1,45 @@
+"""Where the course stands on disk. mmlearn runs from its clone (an editable install): there is no wheel."""
+
+from pathlib import Path
+
+import mmlearn
+from mmlearn.course.errors import CourseError
+
+ROOT = Path(mmlearn.__file__).resolve().parents[1]
+
+REGISTRY = ROOT / "exercises" / "course.toml"
+NBGRADER = ROOT / "exercises"
+STATE = ROOT / ".mmlearn"  # what belongs to this learner alone: progress, backups
+
+
+def require_clone() -> None:
+    """Raise `CourseError` where the package was installed away from the course's files."""
+    if not REGISTRY.is_file():
+        raise CourseError(
+            f"no exercises/course.toml beside the package in {ROOT}: clone the repository and run `make start` in it"
+        )
+
+
+def solution_file(topic: str) -> Path:
+    return ROOT / "solutions" / f"{topic}.py"
+
+
+def stub_file(topic: str) -> Path:
+    """The module a learner edits in the clone."""
+    return ROOT / "mmlearn" / "exercises" / f"{topic}.py"
+
+
+def tests_file(topic: str) -> Path:
+    return ROOT / "tests" / "exercises" / f"test_{topic}.py"
+
+
+def mutants_file(topic: str) -> Path:
+    return ROOT / "tests" / "mutants" / f"{topic}.py"
+
+
+def short(path: Path) -> str:
+    """`path` as a reader would write it: relative to the clone or to the current folder, if it lies there."""
+    for base in (ROOT, Path.cwd()):
+        if path.is_relative_to(base):
+            return str(path.relative_to(base))
+    return str(path)

@@ -1,0 +1,108 @@
+"""The pytest side of graded tests: the fixtures `impl` and `rng`, and a stream of events for `mmlearn check`.
+
+`pytest` alone binds `impl` to `solutions/`; `--impl=mmlearn.exercises` to the learner's stubs; `--impl=FILE` to a file.
+"""
+
+import json
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import pytest
+
+from mmlearn.course import paths
+from mmlearn.course.expect import Unmet
+from mmlearn.course.impl import Contestant, Impl
+from mmlearn.course.load import load_module
+
+_EVENTS = pytest.StashKey[IO[str]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("mmlearn")
+    group.addoption("--impl", default="solutions", help="solutions (default), mmlearn.exercises, or a .py file")
+    group.addoption("--impl-seed", type=int, default=0, help="seed of the tests' random inputs")
+    group.addoption("--events", metavar="FILE", help="write a JSON line per event (used by `mmlearn check`)")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "core: without this test, its exercise earns nothing")
+    if config.option.events:
+        config.stash[_EVENTS] = open(config.option.events, "a", encoding="utf-8")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if _EVENTS in config.stash:
+        config.stash[_EVENTS].close()
+
+
+def topic_under_test(test_file: Path) -> str:
+    """`similarity` for `tests/exercises/test_similarity.py`."""
+    return test_file.stem.removeprefix("test_")
+
+
+def exercise_under_test(test_name: str) -> str:
+    """`top_k` for `test_top_k__ties[3]`: the part between `test_` and the double underscore."""
+    return test_name.removeprefix("test_").partition("__")[0]
+
+
+@pytest.fixture(scope="module")
+def impl(request: pytest.FixtureRequest) -> Impl:
+    """The code under test: calls pass plain data, by value."""
+    topic = topic_under_test(request.path)
+    chosen = request.config.option.impl
+    named = {"solutions": paths.solution_file(topic), "mmlearn.exercises": paths.stub_file(topic)}
+    return Impl(Contestant(load_module(named.get(chosen, Path(chosen)))).answer)
+
+
+@pytest.fixture
+def rng(request: pytest.FixtureRequest) -> np.random.Generator:
+    """Random inputs: the same for everyone who is tested with the same seed, different from test to test."""
+    return np.random.default_rng([request.config.option.impl_seed, zlib.crc32(request.node.name.encode())])
+
+
+def _emit(config: pytest.Config, **event: object) -> None:
+    stream = config.stash.get(_EVENTS, None)
+    if stream:
+        stream.write(json.dumps(event) + "\n")
+        stream.flush()
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    for item in session.items:
+        core = item.get_closest_marker("core") is not None
+        function = getattr(item, "originalname", None) or item.name
+        _emit(session.config, event="found", test=item.name, function=function, core=core)
+
+
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    _emit(item.config, event="started", test=item.name)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    report = yield
+    if call.excinfo is not None or call.when == "call":
+        _emit(item.config, event="ended", test=item.name, passed=call.excinfo is None, **_describe(call, report))
+    return report
+
+
+def _describe(call: pytest.CallInfo, report: pytest.TestReport) -> dict:
+    """What a failed test tells the learner."""
+    if call.excinfo is None:
+        return {}
+    error = call.excinfo.value
+    details = getattr(error, "details", {})
+    trace = details.get("trace") or report.longreprtext
+    if isinstance(error, Unmet):
+        return {"problem": error.problem, "cause": error.cause, "case": error.case, "trace": trace}
+    described = {"problem": f"raised {type(error).__name__}: {error}", "cause": "", "case": "", "trace": trace}
+    if isinstance(error, NotImplementedError) and details.get("where"):
+        described["unfinished"] = details["where"]
+    if details.get("mutated"):
+        described["problem"] = str(error)
+    return described
