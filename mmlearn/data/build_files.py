@@ -10,6 +10,7 @@ texts in `files/` are kept by hand; the builder only records their checksums.
 from __future__ import annotations
 
 import argparse
+import base64
 import hashlib
 import io
 import json
@@ -48,8 +49,8 @@ PACKAGES = {
 }  # fmt: skip
 # a concept must be drawn by all of these; noto-v1 and Emoji One stopped before Unicode 10
 COMPLETE_VENDORS = ("noto", "twemoji", "fluent", "openmoji")
-# Drawings that no longer show what the name says: vendors turned the revolver into a water pistol.
-STALE_DRAWINGS: dict[str, frozenset[str]] = {}
+# Drawings that do not show what the name now says: these two still have a revolver for the water pistol.
+STALE_DRAWINGS = {"noto-v1": frozenset({"1F52B"}), "emojione": frozenset({"1F52B"})}
 
 
 class BuildError(RuntimeError):
@@ -58,8 +59,6 @@ class BuildError(RuntimeError):
 
 def fetch(kind: str, cache: Path) -> Path:
     """Return the package's tarball in `cache`, fetching it by `npm pack` if needed, checksum verified."""
-    import base64
-
     package, version, integrity = PACKAGES[kind]
     tarball = cache / f"{package.removeprefix('@').replace('/', '-')}-{version}.tgz"
     if not tarball.exists():
@@ -101,7 +100,7 @@ def find_drawings(icon_sets: dict[str, dict[str, Any]], code_points: dict[str, d
     """vendor -> {hexcode: icon name}, by code point where the package has them, else by name."""
     drawings = {v: {rules.normal_hexcode(h): n for h, n in chars.items()} for v, chars in code_points.items()}
     old_names: dict[str, set[str]] = {}
-    for vendor in ("noto", "twemoji"):
+    for vendor in ("noto", "twemoji", "openmoji"):
         code_of = {name: code for code, name in drawings[vendor].items()}
         for alias, parent in plain_aliases(icon_sets[vendor]).items():
             if parent in code_of:
@@ -119,7 +118,7 @@ def find_drawings(icon_sets: dict[str, dict[str, Any]], code_points: dict[str, d
 def list_concepts(
     english: list, chinese: list, meta: dict[str, dict[str, str]], drawings: dict[str, dict[str, str]]
 ) -> list[dict[str, Any]]:
-    """The rows of concepts.json: candidates drawn by every complete vendor, one or all of a family."""
+    """The rows of concepts.json: candidates drawn by every complete vendor, one for each key."""
     chinese_by_code = {row["hexcode"]: row for row in chinese}
     rows = []
     for emoji in sorted(english, key=lambda row: row.get("order", 0)):
@@ -133,14 +132,13 @@ def list_concepts(
         rows.append({
             "character": emoji["emoji"],
             "hexcode": code,
-            "family": rules.family_of(emoji["label"], subgroup),
             "name": {"en": emoji["label"], "zh": zh["label"]},
             "keywords": {"en": emoji["tags"], "zh": rules.simplified_keywords(zh["tags"])},
             "group": meta["groups"][str(emoji["group"])],
             "subgroup": subgroup,
             "vendors": [vendor for vendor in VENDORS if code in drawings[vendor]],
         })  # fmt: skip
-    return [{"id": index, **row} for index, row in enumerate(rules.merge_families(rows))]
+    return [{"id": index, **row} for index, row in enumerate(rules.merge_variants(rows))]
 
 
 def draw(icons: dict[str, Any], name: str) -> np.ndarray:

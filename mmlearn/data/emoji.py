@@ -169,7 +169,9 @@ def load_emoji(
     _one_of(concepts, ("all", "seen", "unseen"), "kind of concepts")
     _one_of(split, SPLITS, "split")
     rows = _read_json("concepts.json")
-    kept = {row["id"] for row in rows} if concepts == "all" else set(_read_json("splits.json")[split][concepts])
+    kept = {row["id"] for row in rows}
+    if concepts != "all":
+        kept &= set(_read_json("splits.json")[split][concepts])
 
     drawings: list[tuple[str, dict[str, Any]]] = []
     images = []
