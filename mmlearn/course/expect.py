@@ -74,7 +74,9 @@ def expect_raises(error: type[Exception], function: Callable, *args: Any, cause:
     except error:
         return
     except Exception as other:
-        raise Unmet(f"raised {type(other).__name__} ({other}) where {error.__name__} was expected", cause, case) from None
+        raise Unmet(
+            f"raised {type(other).__name__} ({other}) where {error.__name__} was expected", cause, case
+        ) from None
     raise Unmet(f"returned {_brief(result)} where {error.__name__} was expected", cause, case)
 
 

@@ -6,6 +6,7 @@
 import json
 import zlib
 from pathlib import Path
+from traceback import format_exc
 from typing import IO
 
 import numpy as np
@@ -15,6 +16,7 @@ from mmlearn.course import paths
 from mmlearn.course.expect import Unmet
 from mmlearn.course.impl import Contestant, Impl
 from mmlearn.course.load import load_module
+from mmlearn.course.testfile import topic_under_test
 
 _EVENTS = pytest.StashKey[IO[str]]()
 
@@ -37,23 +39,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[_EVENTS].close()
 
 
-def topic_under_test(test_file: Path) -> str:
-    """`similarity` for `tests/exercises/test_similarity.py`."""
-    return test_file.stem.removeprefix("test_")
-
-
-def exercise_under_test(test_name: str) -> str:
-    """`top_k` for `test_top_k__ties[3]`: the part between `test_` and the double underscore."""
-    return test_name.removeprefix("test_").partition("__")[0]
-
-
 @pytest.fixture(scope="module")
 def impl(request: pytest.FixtureRequest) -> Impl:
     """The code under test: calls pass plain data, by value."""
     topic = topic_under_test(request.path)
     chosen = request.config.option.impl
     named = {"solutions": paths.solution_file(topic), "mmlearn.exercises": paths.stub_file(topic)}
-    return Impl(Contestant(load_module(named.get(chosen, Path(chosen)))).answer)
+    try:
+        module = load_module(named.get(chosen, Path(chosen)))
+    except BaseException as error:
+        _emit(request.config, event="unloadable", problem=f"{type(error).__name__}: {error}", trace=format_exc())
+        raise
+    _emit(request.config, event="loaded")
+    return Impl(Contestant(module).answer)
 
 
 @pytest.fixture
@@ -67,15 +65,6 @@ def _emit(config: pytest.Config, **event: object) -> None:
     if stream:
         stream.write(json.dumps(event) + "\n")
         stream.flush()
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    for item in session.items:
-        core = item.get_closest_marker("core") is not None
-        function = getattr(item, "originalname", None) or item.name
-        _emit(session.config, event="found", test=item.name, function=function, core=core)
-
-
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -1,0 +1,197 @@
+"""The command `mmlearn`. Each command calls one function of a room; errors a user can mend are one line."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from mmlearn.course.errors import CourseError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Multimodal deep learning, learnt by doing."
+)
+console = Console(highlight=False)
+
+Name = Annotated[str, typer.Argument(help="a topic (similarity) or an exercise (similarity.top_k, or top_k)")]
+TopicName = Annotated[str, typer.Argument(metavar="TOPIC", help="a topic, e.g. similarity")]
+FileOption = Annotated[Path | None, typer.Option("--file", help="check this file instead of yours in the clone")]
+
+
+@app.command()
+def check(
+    name: Name,
+    file: FileOption = None,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="show tracebacks")] = False,
+) -> None:
+    """Say what is right, what is wrong and why. Exit code 0 if all is correct, 1 if not."""
+    from mmlearn.course import show
+    from mmlearn.course.check import check
+
+    report = check(name, file)
+    console.print(show.as_rich(report, verbose))
+    raise typer.Exit(0 if report.all_correct else 1)
+
+
+@app.command()
+def hint(
+    name: Name,
+    number: Annotated[int | None, typer.Option("--number", "-n", help="show this hint again (1 to 3)")] = None,
+) -> None:
+    """Show the next hint of an exercise: a nudge, then the method, then almost the code."""
+    from mmlearn.course.hints import hint
+
+    console.print(str(hint(name, number)), markup=False)
+
+
+@app.command()
+def progress() -> None:
+    """Show how far you are, and what to do next. Runs no checks."""
+    from mmlearn.course import show
+
+    console.print(show.progress_table())
+
+
+@app.command()
+def reset(name: Name) -> None:
+    """Put the stub of an exercise, or of a whole topic, back. A backup is kept."""
+    from mmlearn.course import paths
+    from mmlearn.course.registry import course
+    from mmlearn.course.reset import reset
+
+    topic, exercises = course().find(name)
+    exercise = exercises[0] if name != topic.id else None
+    backup = reset(topic, exercise, paths.stub_file(topic.id))
+    console.print(f"{name} is a stub again." + (f" Your file as it was: {paths.short(backup)}" if backup else ""))
+
+
+@app.command()
+def assignment(
+    topic: TopicName,
+    to: Annotated[Path | None, typer.Option(help="folder to put it in; default: work/<topic>")] = None,
+) -> None:
+    """Put a topic's assignment (notebook and your module) into a folder, to answer its written questions."""
+    from mmlearn.course import paths
+    from mmlearn.course.registry import course
+    from mmlearn.grading.handin import work_copy
+
+    notebook = work_copy(course().topic(topic), to or paths.ROOT / "work" / topic)
+    console.print(f"Open {paths.short(notebook)}; hand in with: mmlearn submit {topic}")
+
+
+@app.command()
+def submit(
+    topic: TopicName,
+    folder: Annotated[
+        Path | None, typer.Option("--from", help="folder of the assignment; default: here, else work/<topic>")
+    ] = None,
+) -> None:
+    """Hand in your notebook and module, to nbgrader's exchange if there is one, else to exercises/submitted/."""
+    from mmlearn.course import paths
+    from mmlearn.course.registry import course
+    from mmlearn.grading.handin import submit
+
+    found = course().topic(topic)
+    work = paths.ROOT / "work" / topic
+    here = (Path.cwd() / f"{topic}.ipynb").is_file() and (Path.cwd() / f"{topic}.py").is_file()
+    handed_in = submit(found, folder or (Path.cwd() if here or not work.is_dir() else work))
+    console.print(f"Handed in {paths.short(handed_in.module)} to {handed_in.place}")
+    if handed_in.notebook is None and found.written:
+        console.print(
+            f"Its {len(found.written)} written questions are unanswered. To answer them: mmlearn assignment {topic}, "
+            "then hand in again."
+        )
+
+
+@app.command()
+def grade(
+    topic: TopicName,
+    course_folder: Annotated[
+        Path | None, typer.Option("--course", help="the nbgrader course; default: exercises/")
+    ] = None,
+) -> None:
+    """Instructors: grade every hand-in of a topic with nbgrader; write feedback/ and marks/<topic>.csv."""
+    from mmlearn.course import paths
+    from mmlearn.course.registry import course
+    from mmlearn.grading.grade import grade_class
+    from mmlearn.grading.table import line, marks_table
+
+    root = (course_folder or paths.NBGRADER).resolve()
+    found = course().topic(topic)
+    marks = grade_class(found, root, on_done=lambda mark: console.print(line(mark), style="dim"))
+    console.print(marks_table(found, marks))
+    console.print(f"Marks: {paths.short(root / 'marks' / topic)}.csv   Feedback: {paths.short(root / 'feedback')}")
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path | None, typer.Option(help="where to build the class; default: demo/")] = None,
+) -> None:
+    """Instructors: build a sample class of five hand-ins, grade it, print the marks."""
+    from mmlearn.course import paths
+    from mmlearn.course.registry import course
+    from mmlearn.grading.demo import build_class
+
+    root = folder or paths.ROOT / "demo"
+    topic = course().topics[0]
+    build_class(topic, root)
+    console.print(f"A class of five in {paths.short(root)}; grading {topic.id} with nbgrader (about 40 s) ...")
+    grade(topic.id, root)
+
+
+@app.command()
+def derive() -> None:
+    """Contributors: write stubs and assignments anew from solutions/ and course.toml. Edited stubs are left alone."""
+    from mmlearn.course import paths
+    from mmlearn.course.registry import course
+    from mmlearn.course.stubs import write_stub
+    from mmlearn.grading.assignment import write_assignment
+
+    kept = []
+    for topic in course().topics:
+        stub = paths.stub_file(topic.id)
+        try:
+            changed = [stub] if write_stub(topic.id, stub) else []
+        except CourseError as error:
+            changed = []
+            kept.append(str(error))
+        changed += write_assignment(topic)
+        for path in changed:
+            console.print(f"wrote {paths.short(path)}")
+    if kept:
+        raise CourseError("; ".join(kept))
+
+
+@app.command()
+def doctor() -> None:
+    """Check the environment: Python, packages, the data, the grader. Each red line says what to do."""
+    from mmlearn.doctor import examine
+
+    findings = examine()
+    for finding in findings:
+        sign, style = ("✓", "green") if finding.fine else ("!", "yellow") if finding.optional else ("✗", "red")
+        console.print(f"[{style}]{sign}[/] {finding.what}")
+        if not finding.fine:
+            console.print(f"    {finding.mend}", style="dim")
+    raise typer.Exit(0 if all(finding.fine or finding.optional for finding in findings) else 1)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def lab(context: typer.Context) -> None:
+    """Open the course in JupyterLab. Options after it go to `jupyter lab` (e.g. --no-browser --port 9999)."""
+    from mmlearn.lessons.lab import open_lab
+
+    open_lab(context.args)
+
+
+def main() -> None:
+    try:
+        app()
+    except CourseError as error:
+        print(f"mmlearn: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,147 @@
+"""Graded tests run by pytest in a child process, so that a hang or a crash of the code under test is survived."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmlearn.course import paths
+from mmlearn.course.testfile import TestFunction
+
+START_SECONDS = 60  # for Python, pytest and the imports of a test file on a slow machine
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one test function ended, over all its cases: the first failure counts.
+
+    `passed` is None where the test could not be brought to an end; `problem` then says why.
+    """
+
+    test: TestFunction
+    passed: bool | None
+    problem: str = ""
+    cause: str = ""
+    case: str = ""
+    trace: str = ""
+    unfinished: str = ""  # the function whose NotImplementedError ended the test
+
+
+class Unloadable(Exception):
+    """The module under test raised while it was executed.
+
+    Attributes:
+        trace: the traceback as text.
+    """
+
+    def __init__(self, problem: str, trace: str = ""):
+        self.trace = trace
+        super().__init__(problem)
+
+
+def run_tests(topic: str, tests: tuple[TestFunction, ...], file: Path, *, seed: int, seconds: float) -> list[Outcome]:
+    """Run graded tests of `topic` against `file`.
+
+    A test that hangs is stopped after `seconds`, one that takes the process down is noted; the other exercises are
+    then tested in a fresh process, and what is left of that exercise is not.
+
+    Raises:
+        Unloadable: the file raises when it is loaded, or takes longer than `seconds` to load.
+    """
+    outcomes: list[Outcome] = []
+    left = list(tests)
+    while left:
+        done = _run_once(topic, left, file, seed, seconds)
+        outcomes += done
+        broken = {outcome.test.exercise for outcome in done if outcome.passed is None}
+        tested = {outcome.test.name for outcome in done}
+        left = [test for test in left if test.name not in tested and test.exercise not in broken]
+    return outcomes
+
+
+def _run_once(topic: str, tests: list[TestFunction], file: Path, seed: int, seconds: float) -> list[Outcome]:
+    """One child process: the outcomes up to its end, or up to the test that hung or took it down."""
+    by_name = {test.name: test for test in tests}
+    outcomes: dict[str, Outcome] = {}
+    running: str | None = None
+    loaded = False
+    with tempfile.TemporaryDirectory(prefix="mmlearn-check-", ignore_cleanup_errors=True) as folder:
+        events, log = Path(folder, "events.jsonl"), Path(folder, "pytest.log")
+        events.touch()
+        for event in _events(_command(topic, tests, file, seed, events, folder), log, events, seconds):
+            kind = event["event"]
+            function = by_name.get(event.get("test", "").partition("[")[0])
+            if kind == "unloadable":
+                raise Unloadable(event["problem"], event["trace"])
+            if kind == "loaded":
+                loaded = True
+            elif kind == "started":
+                running = function.name if function else None
+            elif kind == "ended" and function:
+                running = None
+                before = outcomes.get(function.name)
+                if before is None or before.passed:
+                    told = {key: event.get(key, "") for key in ("problem", "cause", "case", "trace", "unfinished")}
+                    outcomes[function.name] = Outcome(function, event["passed"], **told)
+            elif kind in ("hung", "died"):
+                if running and not loaded:
+                    raise Unloadable(f"the file could not be loaded: its top level {event['problem']}")
+                if running:
+                    outcomes[running] = Outcome(by_name[running], None, problem=event["problem"])
+                    return list(outcomes.values())
+                if len(outcomes) < len(tests):
+                    # Not the learner's doing: pytest itself did not start, or the test file is broken.
+                    raise RuntimeError(f"the tests of {topic} did not run:\n{log.read_text(errors='replace')[-3000:]}")
+    return list(outcomes.values())
+
+
+def _command(topic: str, tests: list[TestFunction], file: Path, seed: int, events: Path, folder: str) -> list[str]:
+    nodes = [f"{paths.tests_file(topic)}::{test.name}" for test in tests]
+    options = ["-p", "mmlearn.course.pytest_plugin", "-p", "no:cacheprovider", "--assert=plain", "--tb=short", "-q"]
+    options += ["-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib"]
+    return [
+        sys.executable,
+        "-m",
+        "pytest",
+        *options,
+        f"--impl={file}",
+        f"--impl-seed={seed}",
+        f"--events={events}",
+        *nodes,
+    ]
+
+
+def _events(command: list[str], log: Path, events: Path, seconds: float) -> Iterator[dict]:
+    """The child's events as they come, and one more at its end: "hung" or "died"."""
+    # No plugins of the environment: they cost half a second, and the tests use none.
+    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+    with log.open("wb") as output, events.open(encoding="utf-8") as stream:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
+        try:
+            line, deadline = "", time.monotonic() + START_SECONDS
+            while True:
+                ended = child.poll() is not None
+                while part := stream.readline():
+                    line += part
+                    if line.endswith("\n"):
+                        yield json.loads(line)
+                        line, deadline = "", time.monotonic() + seconds
+                if ended:
+                    break
+                if time.monotonic() > deadline:
+                    yield {"event": "hung", "problem": f"took more than {seconds:g} s (an endless loop?)"}
+                    return
+                time.sleep(0.01)
+            yield {"event": "died", "problem": f"ended the Python process ({_exit_reason(child.returncode)})"}
+        finally:
+            child.kill()
+            child.wait()
+
+
+def _exit_reason(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"

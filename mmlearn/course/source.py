@@ -1,0 +1,174 @@
+"""What a learner's file tells without being run: untouched answers, names used, what an answer rests on."""
+
+import ast
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmlearn.course import paths
+
+# Ways around a rule on names: no answer of this course needs them.
+ALWAYS_FORBIDDEN = ("importlib", "__import__", "eval", "exec", "compile")
+
+
+class Unreadable(Exception):
+    """The file cannot be checked at all; the text is the reason, in one line."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A parsed Python file."""
+
+    path: Path
+    digest: str  # of the file's bytes
+    tree: ast.Module
+
+    def function(self, name: str) -> ast.FunctionDef | ast.ClassDef | None:
+        """The top-level definition of `name`; of several, the last, which is the one that counts."""
+        found = [node for node in self.tree.body if _defines(node, name)]
+        return found[-1] if found and isinstance(found[-1], ast.FunctionDef | ast.ClassDef) else None
+
+    def span(self, name: str) -> tuple[int, int]:
+        """First and last line, from 1, of the definition of `name`, its decorators with it."""
+        node = self.function(name)
+        assert node is not None and node.end_lineno is not None
+        return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]), node.end_lineno
+
+
+def read_source(path: Path) -> Source:
+    """Read and parse a file.
+
+    Raises:
+        Unreadable: it is missing, is not UTF-8 text, or is not valid Python.
+    """
+    shown = paths.short(path)
+    try:
+        content = path.read_bytes()
+        text = content.decode("utf-8-sig")
+        tree = ast.parse(text, filename=str(path))
+    except FileNotFoundError:
+        raise Unreadable(f"{shown} is missing") from None
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise Unreadable(f"{shown} is not UTF-8 text (line {line}): save it as UTF-8") from None
+    except SyntaxError as error:
+        said = (error.text or "").strip()
+        raise Unreadable(f"{shown}, line {error.lineno}: {error.msg}{f' — {said:.80}' if said else ''}") from None
+    except (ValueError, RecursionError, MemoryError, OSError) as error:
+        raise Unreadable(f"{shown} cannot be read: {error}") from None
+    return Source(path, hashlib.sha256(content).hexdigest(), tree)
+
+
+def is_untouched(source: Source, stub: Source, name: str) -> bool:
+    """Whether `name` is still as the stub has it (comments and docstring aside)."""
+    mine, blank = source.function(name), stub.function(name)
+    return mine is not None and blank is not None and _body(mine) == _body(blank)
+
+
+def _body(node: ast.FunctionDef | ast.ClassDef) -> str:
+    statements = node.body[1:] if ast.get_docstring(node, clean=False) is not None else node.body
+    return ast.dump(ast.Module(statements, []))
+
+
+def answer_digest(source: Source, name: str) -> str:
+    """A digest of an answer with all it rests on in its file: it changes exactly when one of those does."""
+    text = "\n".join(ast.dump(node) for node in _reached(source.tree, name))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def names_used(source: Source, name: str) -> set[str]:
+    """The dotted names that an answer and all it rests on use, aliases resolved: `np.sort` gives `numpy.sort`."""
+    aliases = _aliases(source.tree)
+    used = {aliases[alias] for node in _reached(source.tree, name) for alias in _bound(node) if alias in aliases}
+    for top in _reached(source.tree, name):
+        for node in ast.walk(top):
+            used |= _imported(node)
+            if isinstance(node, ast.Name | ast.Attribute):
+                used.add(_dotted(node, aliases))
+    return used
+
+
+def rule_broken(source: Source, name: str, forbidden: Iterable[str], needs_one_of: Iterable[str]) -> str:
+    """Which of the exercise's rules on names the answer breaks, in one line; "" if none.
+
+    A rule without a dot (`argsort`, `sklearn`) means that name anywhere in a dotted name; one with a dot
+    (`numpy.sort`) means that name and what is below it.
+    """
+    used = names_used(source, name)
+    for rule in (*ALWAYS_FORBIDDEN, *forbidden):
+        if any(_matches(rule, dotted) for dotted in used):
+            return f"this exercise is to be solved without {rule}"
+    wanted = tuple(needs_one_of)
+    if wanted and not any(_matches(rule, dotted) for rule in wanted for dotted in used):
+        return f"this exercise is to be solved with {' or '.join(wanted)}"
+    return ""
+
+
+def _matches(rule: str, dotted: str) -> bool:
+    if "." in rule:
+        return dotted == rule or dotted.startswith(rule + ".")
+    return rule in dotted.split(".")
+
+
+def _dotted(node: ast.Name | ast.Attribute, aliases: dict[str, str]) -> str:
+    parts: list[str] = []
+    inner: ast.expr = node
+    while isinstance(inner, ast.Attribute):
+        parts.append(inner.attr)
+        inner = inner.value
+    root = aliases.get(inner.id, inner.id) if isinstance(inner, ast.Name) else "?"
+    return ".".join([root, *reversed(parts)])
+
+
+def _imported(node: ast.AST) -> set[str]:
+    if isinstance(node, ast.Import):
+        return {alias.name for alias in node.names}
+    if isinstance(node, ast.ImportFrom):
+        return {f"{node.module or ''}.{alias.name}" for alias in node.names}
+    return set()
+
+
+def _aliases(tree: ast.Module) -> dict[str, str]:
+    """Local name -> dotted name, for every import anywhere in the file."""
+    aliases = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                aliases[alias.asname or alias.name.partition(".")[0]] = (
+                    alias.name if alias.asname else alias.name.partition(".")[0]
+                )
+        elif isinstance(node, ast.ImportFrom):
+            for alias in node.names:
+                aliases[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
+    return aliases
+
+
+def _bound(node: ast.stmt) -> list[str]:
+    """The names that a top-level statement binds."""
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    if isinstance(node, ast.Import):
+        return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        return [alias.asname or alias.name for alias in node.names]
+    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+
+
+def _defines(node: ast.stmt, name: str) -> bool:
+    return name in _bound(node)
+
+
+def _reached(tree: ast.Module, name: str) -> list[ast.stmt]:
+    """The top-level statements that `name` rests on, in the file's order: its own, and those of the names they use."""
+    binders: dict[str, list[ast.stmt]] = {}
+    for node in tree.body:
+        for bound in _bound(node):
+            binders.setdefault(bound, []).append(node)
+    wanted, seen = [name], set()
+    while wanted:
+        for node in binders.get(wanted.pop(), []):
+            if node not in seen:
+                seen.add(node)
+                wanted += [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+    return [node for node in tree.body if node in seen]

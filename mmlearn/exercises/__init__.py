@@ -1,0 +1,1 @@
+"""The learner's room: one module a topic. Edit the functions; `mmlearn check <topic>` says how far you are."""

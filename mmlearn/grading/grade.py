@@ -1,0 +1,172 @@
+"""A class graded by nbgrader: hand-ins in, gradebook, feedback and a CSV of marks out."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from html import escape
+from pathlib import Path
+
+import nbformat
+
+from mmlearn.course import paths
+from mmlearn.course.errors import CourseError
+from mmlearn.course.registry import Topic
+from mmlearn.course.source import Unreadable, read_source
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What one learner earned in one assignment."""
+
+    student: str
+    points: float  # from the autograder
+    max_points: float
+    written: float | None  # from a person; None while an answer waits to be marked
+    max_written: float
+    exercises: dict[str, float] = field(default_factory=dict)  # exercise -> points
+    reason: str = ""  # why the hand-in, or a part of it, could not be graded
+
+
+def hand_ins(root: Path, topic: str) -> list[Path]:
+    """The folders `submitted/<student>/<topic>` of a course, by student."""
+    return sorted(path for path in (root / "submitted").glob(f"*/{topic}") if path.is_dir())
+
+
+def fault(folder: Path, topic: str) -> str:
+    """What keeps a hand-in from being graded, in one line; "" if nothing does."""
+    return _notebook_fault(folder / f"{topic}.ipynb") or _module_fault(folder / f"{topic}.py")
+
+
+def _notebook_fault(notebook: Path) -> str:
+    try:
+        nbformat.validate(nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4))
+    except FileNotFoundError:
+        return f"{notebook.name} is missing"
+    except UnicodeDecodeError:
+        return f"{notebook.name} is not UTF-8 text"
+    except nbformat.ValidationError as error:
+        return f"{notebook.name} is not a valid notebook: {str(error).splitlines()[0]}"
+    # nbformat raises its own NotJSONError, and AttributeError or KeyError for JSON that is no notebook.
+    except (ValueError, AttributeError, KeyError, TypeError) as error:
+        return f"{notebook.name} is not a notebook: {str(error).splitlines()[0]:.100}"
+    return ""
+
+
+def _module_fault(module: Path) -> str:
+    try:
+        read_source(module)
+    except Unreadable as reason:
+        return str(reason).replace(paths.short(module), module.name)
+    return ""
+
+
+def grade_class(topic: Topic, root: Path, on_done: Callable[[Mark], None] = lambda mark: None) -> list[Mark]:
+    """Grade every hand-in of a topic with nbgrader, and write feedback and `marks/<topic>.csv`.
+
+    A hand-in that cannot be graded gets its reason, in its mark and in its feedback, and the others are graded all
+    the same. Scores that a person gave stay.
+
+    Args:
+        topic: whose assignment is graded.
+        root: the course folder, which holds `nbgrader_config.py`, `source/` and `submitted/`.
+        on_done: called with each mark as it is made.
+
+    Raises:
+        CourseError: there is nothing to grade, or nbgrader cannot make the assignment.
+    """
+    folders = hand_ins(root, topic.id)
+    if not folders:
+        raise CourseError(f"no hand-ins in {paths.short(root)}/submitted/<student>/{topic.id}")
+    marks = []
+    with _nbgrader(root) as api:
+        _release(api, topic, root)
+        for folder in folders:
+            student = folder.parent.name
+            reason = fault(folder, topic.id)
+            result = api.autograde(topic.id, student, force=True, create=True)
+            if result["success"]:
+                result = api.generate_feedback(topic.id, student, force=True)
+            if not result["success"]:
+                reason = reason or _last_error(result)
+                _write_reason(root / "feedback" / student / topic.id / f"{topic.id}.html", topic, reason)
+            mark = _mark(api, topic, student, reason, graded=result["success"])
+            marks.append(mark)
+            on_done(mark)
+        _export(api, topic, root / "marks" / f"{topic.id}.csv")
+    return marks
+
+
+@contextmanager
+def _nbgrader(root: Path) -> Iterator:
+    """nbgrader's API on one course folder; its log goes to the results, not to the terminal."""
+    from nbgrader.apps import NbGraderAPI  # 4 s: only a grade pays for it
+    from traitlets.config import PyFileConfigLoader
+
+    if not (root / "nbgrader_config.py").is_file():
+        raise CourseError(f"{paths.short(root)} is not a course folder: it has no nbgrader_config.py")
+    silent = logging.NullHandler()
+    logging.getLogger("traitlets").addHandler(silent)
+    try:
+        config = PyFileConfigLoader("nbgrader_config.py", str(root)).load_config()
+        yield NbGraderAPI(config=config)
+    finally:
+        logging.getLogger("traitlets").removeHandler(silent)
+
+
+def _release(api, topic: Topic, root: Path) -> None:
+    """Make the assignment in the gradebook and its release version, unless they are there and up to date."""
+    source, release = (root / part / topic.id / f"{topic.id}.ipynb" for part in ("source", "release"))
+    if not source.is_file():
+        raise CourseError(f"{paths.short(source)} is missing: run `make derive`")
+    known = any(
+        assignment["name"] == topic.id and assignment["status"] != "draft" for assignment in api.get_assignments()
+    )
+    if known and release.is_file() and release.stat().st_mtime >= source.stat().st_mtime:
+        return
+    result = api.generate_assignment(topic.id, force=True, create=True)
+    if not result["success"]:
+        raise CourseError(f"nbgrader could not make the assignment {topic.id}: {_last_error(result)}")
+
+
+def _last_error(result: dict) -> str:
+    """The line of nbgrader's log that says what went wrong: the last one of its first traceback."""
+    lines = [line for line in result.get("log", "").splitlines() if line.strip()]
+    raised = [line for line in lines if ": " in line and not line.startswith(("[", " "))]
+    return raised[0] if raised else result["error"].strip().splitlines()[-1]
+
+
+def _mark(api, topic: Topic, student: str, reason: str, graded: bool) -> Mark:
+    points: dict[str, float] = {}
+    written: float | None = None
+    max_written = sum(written.points for written in topic.written)
+    if graded:
+        with api.gradebook as gradebook:
+            notebook = gradebook.find_submission_notebook(topic.id, topic.id, student)
+            for grade in notebook.grades:
+                if any(exercise.id == grade.name for exercise in topic.exercises):
+                    points[grade.name] = grade.score
+            by_hand = [grade for grade in notebook.grades if grade.name not in points]
+            if by_hand and not any(grade.needs_manual_grade for grade in by_hand):
+                written = sum(grade.score for grade in by_hand)
+    return Mark(student, sum(points.values()), topic.points, written, max_written, points, reason)
+
+
+def _write_reason(page: Path, topic: Topic, reason: str) -> None:
+    """Feedback for a hand-in that nbgrader could not read."""
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(
+        f"<!doctype html><meta charset='utf-8'><title>{escape(topic.title)}</title>"
+        f"<body style='font-family:sans-serif;max-width:40em;margin:3em auto'><h1>{escape(topic.title)}</h1>"
+        f"<p>This hand-in could not be graded: <b>{escape(reason)}</b>.</p>"
+        f"<p>Mend it and hand in again with <code>mmlearn submit {topic.id}</code>.</p>",
+        encoding="utf-8",
+    )
+
+
+def _export(api, topic: Topic, file: Path) -> None:
+    from nbgrader.plugins import CsvExportPlugin
+
+    file.parent.mkdir(exist_ok=True)
+    with api.gradebook as gradebook:
+        CsvExportPlugin(to=str(file), assignment=[topic.id]).export(gradebook)
