@@ -133,7 +133,10 @@ def list_concepts(
             "character": emoji["emoji"],
             "hexcode": code,
             "name": {"en": emoji["label"], "zh": zh["label"]},
-            "keywords": {"en": emoji["tags"], "zh": rules.simplified_keywords(zh["tags"])},
+            "keywords": {
+                lang: rules.clean_keywords(source["tags"], source["label"], lang)
+                for lang, source in (("en", emoji), ("zh", zh))
+            },
             "group": meta["groups"][str(emoji["group"])],
             "subgroup": subgroup,
             "vendors": [vendor for vendor in VENDORS if code in drawings[vendor]],

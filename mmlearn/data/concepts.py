@@ -18,6 +18,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from mmlearn.data.text import tokenize
+
 SEED = "mmlearn-emoji-1"
 # share of the concepts that a model must not have seen
 UNSEEN_SHARE = {"retrieval": 0.20, "classification": 0.30}
@@ -134,17 +136,21 @@ def match_by_name(
     return found
 
 
-def simplified_keywords(keywords: Iterable[str]) -> list[str]:
-    """Chinese keywords without the few that hold traditional or rare characters (not in GB 2312)."""
+def clean_keywords(keywords: Iterable[str], name: str, language: str) -> list[str]:
+    """Keywords without those that cannot serve as a text; the name itself where none is left.
 
-    def is_simplified(word: str) -> bool:
+    Left out are keywords of punctuation only ("*"), and in Chinese the few that hold traditional or rare
+    characters (not in GB 2312) among the simplified ones.
+    """
+    kept = []
+    for word in keywords:
         try:
-            word.encode("gb2312")
+            word.encode("gb2312" if language == "zh" else "utf-8")
         except UnicodeEncodeError:
-            return False
-        return True
-
-    return [word for word in keywords if is_simplified(word)]
+            continue
+        if tokenize(word, language):
+            kept.append(word)
+    return kept or [name]
 
 
 def merge_variants(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from mmlearn.data import FAR_VENDOR, NEAR_VENDOR, TRAIN_VENDORS, VENDORS, EmojiD
 BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"
 _GREY = "#666666"
 _ROLES = {NEAR_VENDOR: ("held out, near", ORANGE), FAR_VENDOR: ("held out, far", GREEN)}
-_ROLES |= {vendor: ("training", BLUE) for vendor in TRAIN_VENDORS}
+_ROLES |= dict.fromkeys(TRAIN_VENDORS, ("training", BLUE))
 
 
 def contact_sheet(data: EmojiData, columns: int | None = None, title: str | None = None) -> Figure:
@@ -96,7 +96,7 @@ def _concepts_by_vendors(data: EmojiData, title: str | None) -> tuple[Figure, Ax
 
 
 def _grid_by_groups(data: EmojiData, columns: int, title: str | None) -> tuple[Figure, Axes]:
-    line, heading = 1.55, 0.55  # a drawing with its name below; a group's heading
+    line, heading = 1.36, 0.5  # a drawing with its name below; a group's heading
     groups = list(dict.fromkeys(data.groups.tolist()))
     members = {group: np.flatnonzero(data.groups == group) for group in groups}
     height = sum(heading + line * -(-len(rows) // columns) for rows in members.values())
@@ -111,7 +111,8 @@ def _grid_by_groups(data: EmojiData, columns: int, title: str | None) -> tuple[F
             _place(axes, data.images[row], x, top)
             words = textwrap.wrap(str(data.names["en"][row]), 13)
             shown = words[:2] if len(words) <= 2 else [words[0], words[1][:11] + " …"]
-            axes.text(x + 0.5, top + 0.98, "\n".join(shown), ha="center", va="top", fontsize=7, linespacing=1.0)
+            below = "\n".join(shown)
+            axes.text(x + 0.5, top + 0.98, below, ha="center", va="top", fontsize=7, linespacing=1.0)
         y += line * -(-len(members[group]) // columns)
     axes.set_xlim(0, columns)
     axes.set_ylim(height, 0)
