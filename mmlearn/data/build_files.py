@@ -190,9 +190,7 @@ def build(cache: Path, target: Path) -> None:
     icon_sets, code_points = {}, {}
     for vendor in VENDORS:
         icon_sets[vendor], code_points[vendor] = read_json(tarballs[vendor], "icons.json", "chars.json")
-    english, chinese, meta = read_json(
-        tarballs["names"], "en/data.json", "zh/data.json", "meta/groups.json"
-    )
+    english, chinese, meta = read_json(tarballs["names"], "en/data.json", "zh/data.json", "meta/groups.json")
     drawings = find_drawings(icon_sets, code_points)
     rows = list_concepts(english, chinese, meta, drawings)
     (target / "concepts.json").write_text(to_lines(rows), encoding="utf-8", newline="\n")

@@ -81,9 +81,7 @@ def _find_caption_file(folder: Path) -> Path:
     found = [folder / name for name in ("captions.txt", "Flickr8k.token.txt") if (folder / name).is_file()]
     found += sorted(folder.glob("captions_*.json")) + sorted(folder.glob("annotations/captions_*.json"))
     if not found:
-        raise CaptionError(
-            f"{folder} holds no caption file: captions.txt, Flickr8k.token.txt or captions_*.json."
-        )
+        raise CaptionError(f"{folder} holds no caption file: captions.txt, Flickr8k.token.txt or captions_*.json.")
     if len(found) > 1:
         # guessing would mix, say, the training and the validation photographs of COCO
         raise CaptionError(f"{folder} holds several caption files: {', '.join(p.name for p in found)}.")

@@ -92,9 +92,7 @@ class EmojiData:
             if field.name == "names":
                 taken[field.name] = {language: texts[index] for language, texts in value.items()}
             elif field.name == "keywords":
-                taken[field.name] = {
-                    language: tuple(words[i] for i in index) for language, words in value.items()
-                }
+                taken[field.name] = {language: tuple(words[i] for i in index) for language, words in value.items()}
             else:
                 taken[field.name] = value[index]
         return EmojiData(**taken)

@@ -21,11 +21,10 @@ _HAN = "\u3005\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0
 _WORD = rf"(?:(?![{_HAN}_])\w)"  # a letter, mark or digit of any other script
 _IS_HAN = re.compile(rf"[{_HAN}]")
 _CHINESE = re.compile(rf"[{_HAN}]|{_WORD}+")
-# In English an apostrophe stays inside a word (o'clock), and a hyphen where one side is a single letter
-# or digit (t-shirt, x-ray); other hyphens part words (heart-eyes -> heart, eyes), which share more.
-_ENGLISH = re.compile(
-    rf"[{_HAN}]|(?<!\w){_WORD}-{_WORD}+|{_WORD}+-{_WORD}(?!\w)|{_WORD}+(?:'{_WORD}+)*"
-)
+# In English an apostrophe stays inside a word (o'clock), and so does a hyphen beside a single letter or
+# digit (t-shirt, x-ray, jack-o-lantern). Other hyphens part words (heart-eyes -> heart, eyes), so that
+# "heart" is one token wherever it stands.
+_ENGLISH = re.compile(rf"[{_HAN}]|(?<!\w){_WORD}-{_WORD}+|{_WORD}+-{_WORD}(?:-{_WORD}+)?(?!\w)|{_WORD}+(?:'{_WORD}+)*")
 
 
 def tokenize(text: str, language: str) -> list[str]:

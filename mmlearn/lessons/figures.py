@@ -38,9 +38,7 @@ def contact_sheet(data: EmojiData, columns: int | None = None, title: str | None
         raise ValueError("there are no drawings to show")
     if columns is not None and columns < 1:
         raise ValueError(f"columns must be at least 1, not {columns}")
-    figure, axes = (
-        _concepts_by_vendors(data, title) if columns is None else _grid_by_groups(data, columns, title)
-    )
+    figure, axes = _concepts_by_vendors(data, title) if columns is None else _grid_by_groups(data, columns, title)
     axes.set_aspect("equal")
     axes.axis("off")
     return figure
