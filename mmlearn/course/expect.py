@@ -82,7 +82,7 @@ def expect_raises(error: type[Exception], function: Callable, *args: Any, cause:
 
 def _difference(actual: Any, desired: Any, dtype: Any, rtol: float, atol: float) -> str:
     """What distinguishes `actual` from `desired`, in one line; "" if nothing does."""
-    if isinstance(desired, list | tuple) and not _is_numbers(desired):
+    if isinstance(desired, list | tuple):
         return _difference_of_items(actual, desired, dtype, rtol, atol)
     if actual is None:
         return "returned None: is a `return` missing?"
@@ -155,10 +155,6 @@ def _cause_of_dtype(problem: str) -> str:
     return ""
 
 
-def _is_numbers(values: list | tuple) -> bool:
-    return bool(values) and all(isinstance(value, int | float) for value in values)
-
-
 def _at(where: np.ndarray) -> str:
     return f" at [{', '.join(map(str, where))}]" if where.size else ""
 
@@ -174,4 +170,5 @@ def _brief(value: Any) -> str:
 
 
 def _article(name: str) -> str:
+    name = "array" if name == "ndarray" else name
     return f"{'an' if name[0].lower() in 'aeiou' else 'a'} {name}"

@@ -29,6 +29,10 @@ class Source:
         found = [node for node in self.tree.body if _defines(node, name)]
         return found[-1] if found and isinstance(found[-1], ast.FunctionDef | ast.ClassDef) else None
 
+    def docstring(self, name: str) -> str:
+        node = self.function(name)
+        return (ast.get_docstring(node) or "") if node else ""
+
     def span(self, name: str) -> tuple[int, int]:
         """First and last line, from 1, of the definition of `name`, its decorators with it."""
         node = self.function(name)

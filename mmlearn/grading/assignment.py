@@ -82,7 +82,7 @@ def _opening(topic: Topic) -> str:
 def _exercise_text(exercise: Exercise, stub: Source) -> str:
     node = stub.function(exercise.id)
     assert isinstance(node, ast.FunctionDef | ast.ClassDef)
-    paragraph = (ast.get_docstring(node) or "").split("\n\n")[0]
+    paragraph = stub.docstring(exercise.id).split("\n\n")[0]
     signature = f"{exercise.id}({ast.unparse(node.args)})" if isinstance(node, ast.FunctionDef) else exercise.id
     about = f"{exercise.stars} · about {exercise.minutes} min · {number(exercise.points)} points"
     return f"### {exercise.title}\n\n```python\n{signature}\n```\n\n{paragraph}\n\n{about}"

@@ -1,0 +1,126 @@
+"""The house as built: imports point one way, nothing heavy loads early, the environments cannot drift apart."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from mmlearn.course import paths
+
+# A room may import the rooms below it, never one above or beside it.
+LAYERS = [["cli"], ["doctor"], ["grading"], ["interview", "lessons"], ["course"], ["data"]]
+LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
+
+MODULES = [path for path in (paths.ROOT / "mmlearn").rglob("*.py") if path != paths.ROOT / "mmlearn/__init__.py"]
+
+
+def room(path: Path) -> str:
+    return path.relative_to(paths.ROOT / "mmlearn").parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(paths.ROOT)))
+def test_imports_point_one_way(path):
+    for name in imported(path):
+        parts = name.split(".")
+        assert parts[0] not in ("solutions", "tests"), f"{name}: nothing in the package imports it"
+        if parts[0] != "mmlearn" or len(parts) < 2 or parts[1] not in LEVEL:
+            continue
+        if room(path) == "exercises":
+            assert parts[1] == "data", name
+        elif parts[1] != room(path):
+            assert LEVEL[parts[1]] > LEVEL[room(path)], f"{room(path)} imports {name}"
+
+
+@pytest.mark.parametrize("folder", ["solutions", "mmlearn/exercises"])
+def test_answers_import_only_numpy_keras_and_the_data(folder):
+    import_roots = {
+        ".".join(name.split(".")[:2]) if name.startswith("mmlearn") else name.split(".")[0]
+        for path in (paths.ROOT / folder).glob("*.py")
+        for name in imported(path)
+    }
+    third_party = {name for name in import_roots if name not in sys.stdlib_module_names}
+    assert third_party <= {"numpy", "keras", "mmlearn.data"}
+
+
+def test_every_room_is_in_the_plan():
+    assert {room(path) for path in MODULES} == set(LEVEL) | {"exercises"}
+
+
+def test_no_module_holds_two_ideas():
+    too_long = {str(path): len(path.read_text(encoding="utf-8").splitlines()) for path in MODULES}
+    assert not {path: lines for path, lines in too_long.items() if lines > 320}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import mmlearn",
+        "import mmlearn.cli, mmlearn.course, mmlearn.data, mmlearn.grading, mmlearn.interview.bank",
+        "from mmlearn.course.check import check; check('similarity.l2_normalize')",
+    ],
+)
+def test_tensorflow_is_not_loaded_where_it_is_not_needed(statement):
+    heavy = ["tensorflow", "keras", "nbgrader", "matplotlib", "sklearn"]
+    code = f"{statement}\nimport sys; print([name for name in {heavy} if name in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip().splitlines()[-1] == "[]"
+    assert result.stderr == ""
+
+
+def project() -> dict:
+    return tomllib.loads((paths.ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+
+
+def needed() -> list[Requirement]:
+    return [Requirement(text) for text in project()["dependencies"] + project()["optional-dependencies"]["dev"]]
+
+
+def locked() -> dict[str, str]:
+    lines = (paths.ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line.rstrip("\\ ")) for line in lines if line and line[0] not in "# "]
+    return {canonicalize_name(pin.name): next(iter(pin.specifier)).version for pin in pins}
+
+
+def test_the_lock_holds_each_dependency_inside_its_range():
+    pins = locked()
+    for requirement in needed():
+        assert requirement.specifier.contains(pins[canonicalize_name(requirement.name)]), requirement
+
+
+def test_every_dependency_has_a_range_with_both_ends():
+    for requirement in needed():
+        assert {clause.operator for clause in requirement.specifier} == {">=", "<"}, requirement
+
+
+def test_the_lock_names_no_index_and_hashes_everything():
+    text = (paths.ROOT / "requirements.lock").read_text(encoding="utf-8")
+    assert "://" not in text
+    assert "--index" not in text
+    assert "--find-links" not in text
+    blocks = text.split("\n")
+    pins = [line for line in blocks if line and line[0] not in "# "]
+    assert all(line.endswith("\\") for line in pins)
+
+
+def test_environment_yml_asks_for_what_pyproject_asks():
+    environment = yaml.safe_load((paths.ROOT / "environment.yml").read_text(encoding="utf-8"))
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    assert pip == ["--editable .[dev]"]
+    (python,) = [entry for entry in environment["dependencies"] if str(entry).startswith("python=")]
+    assert Requirement(f"python{project()['requires-python']}").specifier.contains(python.removeprefix("python="))
