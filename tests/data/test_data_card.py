@@ -67,3 +67,18 @@ def test_the_identical_pictures_that_the_card_names():
             if other != name:
                 pairs.append((vendor, {other, str(name)}))
     assert pairs == [("fluent", {"cat face", "grinning cat"})]
+
+
+def test_look_alikes_that_the_card_counts():
+    close = {}
+    for split in SPLITS:
+        close[split] = 0
+        for vendor in VENDORS:
+            sides = [load_emoji(vendor, side, split) for side in ("seen", "unseen")]
+            a, b = (data.images.reshape(len(data), -1).astype(np.float64) / 255 for data in sides)
+            squares = (a**2).sum(1)[:, None] + (b**2).sum(1)[None] - 2 * a @ b.T
+            close[split] += int((np.sqrt(np.maximum(squares, 0) / a.shape[1]) < 0.05).sum())
+    assert (
+        f"there are {close['retrieval']} pairs across the retrieval split and "
+        f"{close['classification']} across the classification split" in FLAT
+    )
