@@ -77,15 +77,16 @@ def check(name: str, file: Path | None = None) -> Report:
             folder, else `mmlearn/exercises/<topic>.py`.
 
     Returns:
-        A report that shows itself as a table. What it found is remembered for `mmlearn progress`, and lets lessons
-        use a function that passed.
+        A report that shows itself as a table. What it found in the learner's own file is remembered for
+        `mmlearn progress`, and lets lessons use a function that passed; nothing is remembered of another `file`.
 
     Raises:
         CourseError: nothing is called `name`.
     """
     topic, exercises = course().find(name)
     report = examine(topic, exercises, file_under_test(topic.id, file))
-    remember(report)
+    if file is None:
+        remember(report)
     return report
 
 
@@ -108,6 +109,9 @@ def examine(topic: Topic, exercises: Iterable[Exercise], file: Path, *, seed: in
     for exercise in exercises:
         if is_untouched(source, stub, exercise.id):
             settled[exercise.id] = Result(exercise, State.NOT_ATTEMPTED)
+        elif not source.binds(exercise.id):
+            missing = f"there is no function {exercise.id} in {paths.short(file)}: was it renamed or deleted?"
+            settled[exercise.id] = Result(exercise, State.WRONG, message=missing)
         elif broken := rule_broken(source, exercise.id, (*topic.forbidden, *exercise.forbidden), exercise.needs_one_of):
             settled[exercise.id] = Result(exercise, State.WRONG, message=broken)
     tests = tuple(

@@ -29,7 +29,7 @@ class Hint:
 
 
 def hint(name: str, number: int | None = None) -> Hint:
-    """The next hint of an exercise, or the one of that number; after the last one, the last again.
+    """The next hint of an exercise (after the last one, the last again), or, uncounted, the one of that number.
 
     Raises:
         CourseError: the name is not that of one exercise, or there is no hint of that number.
@@ -38,10 +38,9 @@ def hint(name: str, number: int | None = None) -> Hint:
     if len(exercises) != 1:
         raise CourseError(f"{name} has {len(exercises)} exercises: ask for one, e.g. {exercises[0].name}")
     (exercise,) = exercises
-    seen = progress.read(exercise.name).hints
     if number is None:
-        number = min(seen + 1, len(exercise.hints))
+        number = min(progress.read(exercise.name).hints + 1, len(exercise.hints))
+        progress.count_hint(exercise.name, number)
     if not 1 <= number <= len(exercise.hints):
         raise CourseError(f"{exercise.name} has hints 1 to {len(exercise.hints)}")
-    progress.count_hint(exercise.name, max(seen, number))
     return Hint(exercise, number, exercise.hints[number - 1])

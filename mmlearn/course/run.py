@@ -90,7 +90,7 @@ def _run_once(topic: str, tests: list[TestFunction], file: Path, seed: int, seco
                     outcomes[function.name] = Outcome(function, event["passed"], **told)
             elif kind in ("hung", "died"):
                 if running and not loaded:
-                    raise Unloadable(f"the file could not be loaded: its top level {event['problem']}")
+                    raise Unloadable(f"its top level {event['problem']}")
                 if running:
                     outcomes[running] = Outcome(by_name[running], None, problem=event["problem"])
                     return list(outcomes.values())

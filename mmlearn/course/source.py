@@ -29,6 +29,12 @@ class Source:
         found = [node for node in self.tree.body if _defines(node, name)]
         return found[-1] if found and isinstance(found[-1], ast.FunctionDef | ast.ClassDef) else None
 
+    def binds(self, name: str) -> bool:
+        """Whether the file's top level gives `name` a meaning, by a definition or otherwise."""
+        return any(
+            name in _bound(inner) for node in self.tree.body for inner in ast.walk(node) if isinstance(inner, ast.stmt)
+        )
+
     def docstring(self, name: str) -> str:
         node = self.function(name)
         return (ast.get_docstring(node) or "") if node else ""

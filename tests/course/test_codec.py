@@ -1,3 +1,5 @@
+import contextlib
+
 import msgpack
 import numpy as np
 import pytest
@@ -103,10 +105,8 @@ def test_deep_nesting_is_refused_both_ways():
 @settings(max_examples=300)
 @given(st.binary(max_size=80))
 def test_any_bytes_give_a_value_or_a_codec_error(message):
-    try:
+    with contextlib.suppress(CodecError):
         decode(message)
-    except CodecError:
-        pass
 
 
 @settings(max_examples=300)
@@ -115,15 +115,19 @@ def test_a_mutated_message_gives_a_value_or_a_codec_error(value, data):
     message = bytearray(encode([value, np.arange(6, dtype="f4").reshape(2, 3)]))
     for _ in range(data.draw(st.integers(1, 4))):
         message[data.draw(st.integers(0, len(message) - 1))] = data.draw(st.integers(0, 255))
-    try:
+    with contextlib.suppress(CodecError):
         decode(bytes(message))
-    except CodecError:
-        pass
 
 
 @pytest.mark.parametrize(
     "fields",
-    [["<f8", [2], b"\0" * 8], ["<f8", [-1], b""], ["|O", [1], b"\0" * 8], ["<f8", [2**40, 2**40], b""], ["<f8", 2, b""]],
+    [
+        ["<f8", [2], b"\0" * 8],
+        ["<f8", [-1], b""],
+        ["|O", [1], b"\0" * 8],
+        ["<f8", [2**40, 2**40], b""],
+        ["<f8", 2, b""],
+    ],
 )
 def test_an_array_that_lies_about_itself_is_refused(fields):
     with pytest.raises(CodecError):

@@ -90,5 +90,5 @@ def test_expect_raises():
 
 def test_expect_true():
     expect_true(True, "never shown")
-    with pytest.raises(Unmet, match="sort them | scores are not sorted"):
+    with pytest.raises(Unmet, match=r"sort them \| scores are not sorted"):
         expect_true(False, "scores are not sorted", cause="sort them")

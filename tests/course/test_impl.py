@@ -4,7 +4,7 @@ import pytest
 from mmlearn.course.impl import Contestant, Impl
 from mmlearn.course.load import load_module
 
-SOURCE = '''
+SOURCE = """
 import numpy as np
 
 class OwnError(ValueError):
@@ -31,7 +31,7 @@ def returns_generator():
 
 def bad_unicode():
     b"\\xff".decode("utf-8")
-'''
+"""
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,8 @@ hints = ["a", "b", "c"]
 questions = ["q"]
 """
 
-COURSE = """
+COURSE = (
+    """
 [course]
 id = "c"
 title = "T"
@@ -25,7 +26,10 @@ order = 2
 title = "Second"
 lesson = "02"
 ask = "Why?"
-""" + EXERCISE.format(id="f") + EXERCISE.format(id="shared") + """
+"""
+    + EXERCISE.format(id="f")
+    + EXERCISE.format(id="shared")
+    + """
 [[topic.written]]
 question = "q"
 points = 10
@@ -36,7 +40,9 @@ order = 1
 title = "First"
 lesson = "01"
 ask = "How?"
-""" + EXERCISE.format(id="shared")
+"""
+    + EXERCISE.format(id="shared")
+)
 
 
 @pytest.fixture
