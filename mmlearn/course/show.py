@@ -80,7 +80,8 @@ def as_rich(report: Report, verbose: bool = False) -> Group:
 def as_text(report: Report) -> str:
     """Plain text of at most 100 columns."""
     stream = io.StringIO()
-    Console(file=stream, width=100, color_system=None).print(as_rich(report))
+    # In a kernel, rich would display by itself and leave the stream empty.
+    Console(file=stream, width=100, color_system=None, force_jupyter=False).print(as_rich(report))
     return "\n".join(line.rstrip() for line in stream.getvalue().splitlines())
 
 

@@ -31,6 +31,12 @@ def test_a_lesson_is_committed_with_its_outputs_and_no_trace_of_a_machine(lesson
 
 
 @by_lesson
+def test_code_is_read_without_scrolling_sideways(lesson):
+    code = [cell for cell in nbformat.read(lesson, as_version=4).cells if cell.cell_type == "code"]
+    assert not [line for cell in code for line in cell.source.splitlines() if len(line) > 100]
+
+
+@by_lesson
 def test_links_between_files_of_the_course_lead_somewhere(lesson):
     for cell in nbformat.read(lesson, as_version=4).cells:
         if cell.cell_type != "markdown":
