@@ -129,7 +129,7 @@ def examine(topic: Topic, exercises: Iterable[Exercise], file: Path, *, seed: in
     for exercise in exercises:
         if exercise.id not in settled:
             own = tuple(outcome for outcome in outcomes if outcome.test.exercise == exercise.id)
-            settled[exercise.id] = _judge(exercise, own)
+            settled[exercise.id] = judge(exercise, own)
     return Report(topic, file, tuple(settled[exercise.id] for exercise in exercises))
 
 
@@ -142,7 +142,7 @@ def _all_unchecked(exercises: Iterable[Exercise], problem: str, trace: str = "")
     return tuple(results)
 
 
-def _judge(exercise: Exercise, outcomes: tuple[Outcome, ...]) -> Result:
+def judge(exercise: Exercise, outcomes: tuple[Outcome, ...]) -> Result:
     """The exercise's state and points from how its tests ended."""
     stopped = [outcome for outcome in outcomes if outcome.passed is None]
     if stopped:

@@ -49,6 +49,7 @@ def write_mutated(topic: str, mutant: Mutant, folder: Path) -> Path:
     node = next(n for n in tree.body if isinstance(n, ast.FunctionDef | ast.ClassDef))
     node.decorator_list = []
     node.name = mutant.exercise
+    folder.mkdir(exist_ok=True)
     file = folder / f"{topic}.py"
     # The later definition is the one that counts.
     file.write_text(f"{solution}\n\n{ast.unparse(tree)}\n", encoding="utf-8")

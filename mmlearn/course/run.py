@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,64 +64,90 @@ def run_tests(topic: str, tests: tuple[TestFunction, ...], file: Path, *, seed: 
     return outcomes
 
 
+def run_batch(topic: str, jobs: list[tuple[Path, list[TestFunction]]]) -> list[list[Outcome]]:
+    """Run tests against many files in one child process: for files that are trusted not to hang, such as mutants.
+
+    Starting Python, pytest and NumPy costs far more than a topic's tests do.
+    """
+    with tempfile.TemporaryDirectory(prefix="mmlearn-batch-") as folder:
+        streams = [Path(folder, f"{index}.jsonl") for index in range(len(jobs))]
+        runs = [
+            _pytest_arguments(topic, tests, file, 0, events, folder)
+            for (file, tests), events in zip(jobs, streams, strict=True)
+        ]
+        loop = "import json, sys, pytest\nfor arguments in json.load(sys.stdin): pytest.main(arguments)"
+        subprocess.run(
+            [sys.executable, "-c", loop],
+            input=json.dumps(runs).encode(),
+            stdout=subprocess.DEVNULL,
+            env=_environment(),
+            check=True,
+        )
+        return [
+            _collect(map(json.loads, events.read_text(encoding="utf-8").splitlines()), tests)
+            for (_, tests), events in zip(jobs, streams, strict=True)
+        ]
+
+
 def _run_once(topic: str, tests: list[TestFunction], file: Path, seed: int, seconds: float) -> list[Outcome]:
     """One child process: the outcomes up to its end, or up to the test that hung or took it down."""
-    by_name = {test.name: test for test in tests}
-    outcomes: dict[str, Outcome] = {}
-    running: str | None = None
-    loaded = False
     with tempfile.TemporaryDirectory(prefix="mmlearn-check-", ignore_cleanup_errors=True) as folder:
         events, log = Path(folder, "events.jsonl"), Path(folder, "pytest.log")
         events.touch()
-        for event in _events(_command(topic, tests, file, seed, events, folder), log, events, seconds):
-            kind = event["event"]
-            function = by_name.get(event.get("test", "").partition("[")[0])
-            if kind == "unloadable":
+        command = [sys.executable, "-m", "pytest", *_pytest_arguments(topic, tests, file, seed, events, folder)]
+        outcomes = _collect(_events(command, log, events, seconds), tests)
+        if len(outcomes) < len(tests) and all(outcome.passed is not None for outcome in outcomes):
+            # Not the learner's doing: pytest itself did not start, or the test file is broken.
+            raise RuntimeError(f"the tests of {topic} did not run:\n{log.read_text(errors='replace')[-3000:]}")
+    return outcomes
+
+
+def _collect(events: Iterable[dict], tests: list[TestFunction]) -> list[Outcome]:
+    """What a stream of events says of each test function."""
+    by_name = {test.name: test for test in tests}
+    outcomes: dict[str, Outcome] = {}
+    running: TestFunction | None = None
+    loaded = False
+    for event in events:
+        function = by_name.get(event.get("test", "").partition("[")[0])
+        match event["event"]:
+            case "unloadable":
                 raise Unloadable(event["problem"], event["trace"])
-            if kind == "loaded":
+            case "loaded":
                 loaded = True
-            elif kind == "started":
-                running = function.name if function else None
-            elif kind == "ended" and function:
+            case "started":
+                running = function
+            case "ended" if function:
                 running = None
                 before = outcomes.get(function.name)
                 if before is None or before.passed:
                     told = {key: event.get(key, "") for key in ("problem", "cause", "case", "trace", "unfinished")}
                     outcomes[function.name] = Outcome(function, event["passed"], **told)
-            elif kind in ("hung", "died"):
-                if running and not loaded:
+            case "hung" | "died" if running:
+                if not loaded:
                     raise Unloadable(f"its top level {event['problem']}")
-                if running:
-                    outcomes[running] = Outcome(by_name[running], None, problem=event["problem"])
-                    return list(outcomes.values())
-                if len(outcomes) < len(tests):
-                    # Not the learner's doing: pytest itself did not start, or the test file is broken.
-                    raise RuntimeError(f"the tests of {topic} did not run:\n{log.read_text(errors='replace')[-3000:]}")
+                outcomes[running.name] = Outcome(running, None, problem=event["problem"])
     return list(outcomes.values())
 
 
-def _command(topic: str, tests: list[TestFunction], file: Path, seed: int, events: Path, folder: str) -> list[str]:
-    nodes = [f"{paths.tests_file(topic)}::{test.name}" for test in tests]
+def _pytest_arguments(
+    topic: str, tests: list[TestFunction], file: Path, seed: int, events: Path, folder: str
+) -> list[str]:
     options = ["-p", "mmlearn.course.pytest_plugin", "-p", "no:cacheprovider", "--assert=plain", "--tb=short", "-q"]
     options += ["-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib"]
-    return [
-        sys.executable,
-        "-m",
-        "pytest",
-        *options,
-        f"--impl={file}",
-        f"--impl-seed={seed}",
-        f"--events={events}",
-        *nodes,
-    ]
+    options += [f"--impl={file}", f"--impl-seed={seed}", f"--events={events}"]
+    return [*options, *(f"{paths.tests_file(topic)}::{test.name}" for test in tests)]
+
+
+def _environment() -> dict[str, str]:
+    # No plugins of the environment: they cost half a second, and the tests use none.
+    return os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
 
 
 def _events(command: list[str], log: Path, events: Path, seconds: float) -> Iterator[dict]:
     """The child's events as they come, and one more at its end: "hung" or "died"."""
-    # No plugins of the environment: they cost half a second, and the tests use none.
-    environment = os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
     with log.open("wb") as output, events.open(encoding="utf-8") as stream:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment())
         try:
             line, deadline = "", time.monotonic() + START_SECONDS
             while True:
