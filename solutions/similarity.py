@@ -187,7 +187,9 @@ def median_rank(similarity: np.ndarray, targets: np.ndarray) -> float:
     """Median over the queries of the rank at which the relevant item stands; 1 is best.
 
     The rank of an item is 1 + the number of items shown before it: those that score higher, and those of equal score
-    with a smaller index (the order of `top_k`). So recall_at_k is the share of ranks that are ≤ k.
+    with a smaller index (the order of `top_k`). So recall_at_k is the share of ranks that are ≤ k. (Every
+    comparison with NaN is False, so NaN scores would look like rank 1: test a model's output with `np.isfinite`
+    before you rejoice.)
 
     Args:
         similarity: (N, M), N ≥ 1, rows are queries.

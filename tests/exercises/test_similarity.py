@@ -48,28 +48,19 @@ def expect_allowed(function, *args, cause, case):
 @pytest.mark.core
 def test_l2_normalize__rows_get_length_1(impl, rng):
     x = vectors(rng, 5, 7)
-    desired = [[value / math.sqrt(sum(v * v for v in row)) for value in row] for row in x]
-    expect_close(
-        impl.l2_normalize(x),
-        np.array(desired),
-        case="5 rows of 7",
-        causes={
-            "rows were normalised along axis 0; each embedding is a row, so use axis=-1": lambda: (
-                x / np.linalg.norm(x, axis=0)
-            ),
-            "the whole array was divided by one number; each row has a length of its own": lambda: (
-                x / np.linalg.norm(x)
-            ),
-            "each row was divided by its squared length; take the square root of the sum of squares": lambda: (
-                x / np.sum(x**2, axis=1, keepdims=True)
-            ),
-            "each row was divided by the sum of its absolute values (the L1 norm); the length is the root of the sum "
-            "of squares": lambda: x / np.abs(x).sum(axis=1, keepdims=True),
-            "each row was divided by its largest entry; that is a good first step, now divide by the length": lambda: (
-                x / np.abs(x).max(axis=1, keepdims=True)
-            ),
-        },
-    )
+    desired = np.array([[value / math.sqrt(sum(v * v for v in row)) for value in row] for row in x])
+    squares, absolutes = np.sum(x**2, axis=1, keepdims=True), np.abs(x)
+    causes = {
+        "rows were normalised along axis 0; each embedding is a row, so use axis=-1": unit(x.T).T,
+        "the whole array was divided by one number; each row has a length of its own": x / np.linalg.norm(x),
+        "each row was divided by its squared length; take the square root of the sum of squares": x / squares,
+        "each row was divided by the sum of its absolute values (the L1 norm); the length is the root of the sum of "
+        "squares": x / absolutes.sum(axis=1, keepdims=True),
+        "each row was divided by its largest entry; a good first step, now divide by the length too": (
+            x / absolutes.max(axis=1, keepdims=True)
+        ),
+    }
+    expect_close(impl.l2_normalize(x), desired, case="5 rows of 7", causes=causes)
 
 
 @pytest.mark.parametrize(
@@ -86,9 +77,7 @@ def test_l2_normalize__along_any_axis(impl, rng, shape, axis):
         impl.l2_normalize(x, axis=axis),
         desired,
         case=f"shape {shape}, axis={axis}",
-        causes={
-            "the argument `axis` was not used; the length is to be taken along it": lambda: unit(x),
-        },
+        causes={"the argument `axis` was not used; the length is to be taken along it": lambda: unit(x)},
     )
 
 
@@ -107,23 +96,18 @@ def test_l2_normalize__zero_vector_stays_zero(impl, rng):
 def test_l2_normalize__eps_is_a_floor(impl):
     x = np.array([[3.0, 4.0], [0.06, 0.08], [0.0, 0.0]])
     length = np.array([[5.0], [0.1], [0.0]])
-    expect_close(
-        impl.l2_normalize(x, eps=0.5),
-        np.array([[0.6, 0.8], [0.12, 0.16], [0.0, 0.0]]),
-        case="rows of length 5, 0.1 and 0, eps=0.5",
-        causes={
-            "eps was added to the length, which shortens every vector; use the larger of the two": x / (length + 0.5),
-            "eps was added under the square root, which shortens every vector; use max(length, eps)": x
-            / np.sqrt(length**2 + 0.5),
-            "eps was added to the squared length; use max(length, eps)": x / np.sqrt(length**2 + 0.25),
-            "the argument `eps` was not used; a vector shorter than eps is divided by eps": np.array(
-                [[0.6, 0.8], [0.6, 0.8], [0.0, 0.0]]
-            ),
-            "a vector shorter than eps became zero; divide it by eps instead": np.array(
-                [[0.6, 0.8], [0.0, 0.0], [0.0, 0.0]]
-            ),
-        },
-    )
+    long, zero = [0.6, 0.8], [0.0, 0.0]
+    causes = {
+        "eps was added to the length, which shortens every vector; use max(length, eps)": x / (length + 0.5),
+        "eps was added under the square root, which shortens every vector; use max(length, eps)": (
+            x / np.sqrt(length**2 + 0.5)
+        ),
+        "eps was added to the squared length; use max(length, eps)": x / np.sqrt(length**2 + 0.25),
+        "the argument `eps` was not used; a vector shorter than eps is divided by eps": np.array([long, long, zero]),
+        "a vector shorter than eps became zero; divide it by eps instead": np.array([long, zero, zero]),
+    }
+    case = "rows of length 5, 0.1 and 0, eps=0.5"
+    expect_close(impl.l2_normalize(x, eps=0.5), np.array([long, [0.12, 0.16], zero]), case=case, causes=causes)
 
 
 def test_l2_normalize__float32(impl):
@@ -153,24 +137,19 @@ def cosine(x, y):
 def test_cosine_similarity__of_every_pair(impl, rng, rows, columns):
     a, b = vectors(rng, rows, 6), vectors(rng, columns, 6)
     desired = pairwise(a, b, cosine)
-    expect_close(
-        impl.cosine_similarity(a, b),
-        desired,
-        case=f"{rows} rows against {columns} rows of 6",
-        causes={
-            "row i of a was compared with row i of b only; pairwise means every row of a with every row of b "
-            "(a matrix product)": np.diagonal(desired),
-            "this is the dot product, in which long vectors win; normalise the rows first": a @ b.T,
-            "only the rows of a were normalised; the cosine needs unit vectors on both sides": lambda: unit(a) @ b.T,
-            "only the rows of b were normalised; the cosine needs unit vectors on both sides": lambda: a @ unit(b).T,
-            "rows were normalised along axis 0; each embedding is a row, so use axis=-1": lambda: (
-                (a / np.linalg.norm(a, axis=0)) @ (b / np.linalg.norm(b, axis=0)).T
-            ),
-            "this is the transpose: rows belong to a, columns to b": desired.T,
-            "this is the cosine distance; leave out the `1 -`": 1 - desired,
-            "the sign is lost; opposite vectors have cosine -1": np.abs(desired),
-        },
-    )
+    causes = {
+        "row i of a was compared with row i of b only; pairwise means every row of a with every row of b "
+        "(a matrix product)": np.diagonal(desired),
+        "this is the dot product, in which long vectors win; normalise the rows first": a @ b.T,
+        "only the rows of a were normalised; the cosine needs unit vectors on both sides": unit(a) @ b.T,
+        "only the rows of b were normalised; the cosine needs unit vectors on both sides": a @ unit(b).T,
+        "rows were normalised along axis 0; each embedding is a row, so use axis=-1": unit(a.T).T @ unit(b.T),
+        "this is the transpose: rows belong to a, columns to b": desired.T,
+        "this is the cosine distance; leave out the `1 -`": 1 - desired,
+        "the sign is lost; opposite vectors have cosine -1": np.abs(desired),
+    }
+    case = f"{rows} rows against {columns} rows of 6"
+    expect_close(impl.cosine_similarity(a, b), desired, case=case, causes=causes)
 
 
 def test_cosine_similarity__within_minus_1_and_1(impl, rng):
@@ -242,30 +221,33 @@ def distance(x, y):
 def test_euclidean_distance__of_every_pair(impl, rng, rows, columns):
     a, b = vectors(rng, rows, 6), vectors(rng, columns, 6)
     desired = pairwise(a, b, distance)
-    squared_a, squared_b = np.sum(a**2, axis=1), np.sum(b**2, axis=1)
+    squared_a, squared_b, dots = np.sum(a**2, axis=1), np.sum(b**2, axis=1), a @ b.T
+
+    def root(squared):
+        return np.sqrt(np.maximum(squared, 0))
+
     causes = {
-        "row i of a was compared with row i of b only; pairwise means every row of a with every row of b": np.diagonal(
-            desired
+        "row i of a was compared with row i of b only; pairwise means every row of a with every row of b": (
+            np.diagonal(desired)
         ),
         "these are squared distances; take the square root": desired**2,
-        "this is the sum of absolute differences (L1); square, sum, then take the root": lambda: pairwise(
-            a, b, lambda x, y: np.abs(x - y).sum()
+        "this is the sum of absolute differences (L1); square, sum, then take the root": (
+            lambda: pairwise(a, b, lambda x, y: np.abs(x - y).sum())
         ),
         "this is the distance of a and -b; the sign of 2 a·b is minus": lambda: pairwise(a, -b, distance),
-        "the factor 2 of 2 a·b is missing": lambda: np.sqrt(np.maximum(squared_a[:, None] + squared_b - a @ b.T, 0)),
+        "the factor 2 of 2 a·b is missing": root(squared_a[:, None] + squared_b - dots),
         "this is the transpose: rows belong to a, columns to b": desired.T,
-        "these are distances of unit vectors; do not normalise, the lengths count here": lambda: pairwise(
-            unit(a), unit(b), distance
+        "these are distances of unit vectors; do not normalise, lengths count here": (
+            lambda: pairwise(unit(a), unit(b), distance)
         ),
     }
     if rows == columns:
-        causes["‖a‖² was added along the columns; give it the shape (N, 1) by keepdims=True"] = lambda: np.sqrt(
-            np.maximum(squared_a + squared_b - 2 * a @ b.T, 0)
-        )
+        message = "‖a‖² was added along the columns; give it the shape (N, 1) by keepdims=True"
+        causes[message] = root(squared_a + squared_b - 2 * dots)
     actual = impl.euclidean_distance(a, b)
-    case = f"{rows} rows against {columns} rows of 6"
-    # A root of a negative number is the next test's matter.
-    expect_close(np.nan_to_num(actual) if isinstance(actual, np.ndarray) else actual, desired, case=case, causes=causes)
+    if isinstance(actual, np.ndarray):
+        actual = np.nan_to_num(actual)  # the root of a negative number is the next test's matter
+    expect_close(actual, desired, case=f"{rows} rows against {columns} rows of 6", causes=causes)
 
 
 def test_euclidean_distance__of_equal_rows_is_0(impl, rng):
@@ -314,45 +296,37 @@ def same_items(actual, desired):
     return np.shape(actual) == desired.shape and np.array_equal(np.sort(actual, axis=1), np.sort(desired, axis=1))
 
 
-@pytest.mark.core
-def test_top_k__best_first(impl, rng):
-    scores = distinct(rng, 5, 1000)  # in a short one, argpartition happens to sort
-    desired = np.array([best(row, 500) for row in scores])
-    actual = impl.top_k(scores, 500)
-    case = "5 rows of 1000 different scores, k=500"
-    if same_items(actual, desired):
-        expect_true(
-            not np.array_equal(actual, desired[:, ::-1]),
-            "the right items in the wrong order",
-            cause="the best comes last; sort by the negated scores, so that the best comes first",
-            case=case,
-        )
-        expect_true(
-            np.array_equal(actual, desired),
-            "the right items in the wrong order",
-            cause="argpartition finds the k best but leaves them in any order; sort those k by score, best first",
-            case=case,
-        )
-    expect_close(
-        actual,
-        desired,
-        case=case,
-        causes={
-            "these are the k lowest scores; the highest are the best": np.array([best(-row, 500) for row in scores]),
-            "these are the scores; return the indices of the items": np.take_along_axis(scores, desired, axis=1),
-            "these are positions within the partitioned part; map them back to columns with "
-            "np.take_along_axis": lambda: positions_in_part(scores, 500),
-            "the whole ranking came back; keep the first k of each row": np.array([best(row, 1000) for row in scores]),
-            "columns were ranked; each query is a row, so partition along axis=1": np.array(
-                [best(column, 500) for column in scores.T]
-            ).T,
-        },
-    )
-
-
 def positions_in_part(scores, k):
     columns = np.argpartition(-scores, k - 1, axis=1)[:, :k]
     return np.argsort(-np.take_along_axis(scores, columns, axis=1), axis=1)
+
+
+@pytest.mark.core
+def test_top_k__best_first(impl, rng):
+    scores = distinct(rng, 5, 1000)  # in a short row, argpartition happens to sort
+    ranking = np.array([best(row, 1000) for row in scores])
+    desired = ranking[:, :500]
+    case = "5 rows of 1000 different scores, k=500"
+    actual = impl.top_k(scores, 500)
+    if same_items(actual, desired):
+        if np.array_equal(actual, desired[:, ::-1]):
+            cause = "the best comes last; sort by the negated scores, so that the best comes first"
+        else:
+            cause = "argpartition finds the k best but leaves them in any order; sort those k by score, best first"
+        in_order = np.array_equal(actual, desired)
+        expect_true(in_order, "the right items in the wrong order", cause=cause, case=case)
+    causes = {
+        "these are the k lowest scores; the highest are the best": ranking[:, :-501:-1],
+        "these are the scores; return the indices of the items": np.take_along_axis(scores, desired, axis=1),
+        "these are positions within the partitioned part; map them back to columns with np.take_along_axis": (
+            lambda: positions_in_part(scores, 500)
+        ),
+        "the whole ranking came back; keep the first k of each row": ranking,
+        "columns were ranked; each query is a row, so partition along axis=1": (
+            np.array([best(column, 5) for column in scores.T]).T
+        ),
+    }
+    expect_close(actual, desired, case=case, causes=causes)
 
 
 @pytest.mark.parametrize("k", [1, 5, 19])
@@ -422,30 +396,32 @@ def queries(rng, rows, columns):
 def test_recall_at_k__share_of_queries_served(impl, rng, rows, columns):
     similarity, targets = queries(rng, rows, columns)
     ks = (1, 3, 8, 12)
+
+    def recalls(found, shift=0):
+        return [float(np.mean(found <= k + shift)) for k in ks]
+
     found = ranks(similarity, targets)
-    desired = np.array([np.mean(found <= k) for k in ks])
-    lowest = ranks(-similarity, targets)
+    desired = recalls(found)
     causes = {
-        "the targets were not used, the diagonal was; targets[i] is the item of query i": lambda: [
-            np.mean(ranks(similarity, np.arange(rows)) <= k) for k in ks
-        ],
-        "hits were divided by k (that is precision); with one relevant item a query, recall is the share of "
-        "queries with a hit": (desired / ks).tolist(),
-        "hits were counted; divide by the number of queries": (desired * rows).tolist(),
-        "it was divided by the number of items; divide by the number of queries": (desired * rows / columns).tolist(),
-        "this is a percentage; a rate lies between 0 and 1": (desired * 100).tolist(),
+        "the targets were not used, the diagonal was; targets[i] is the item of query i": (
+            recalls(ranks(similarity, np.arange(rows)))
+        ),
+        "hits were divided by k (that is precision); with one relevant item a query, recall is the share of queries "
+        "with a hit": [rate / k for rate, k in zip(desired, ks, strict=True)],
+        "hits were counted; divide by the number of queries": [rate * rows for rate in desired],
+        "it was divided by the number of items; divide by the number of queries": (
+            [rate * rows / columns for rate in desired]
+        ),
+        "this is a percentage; a rate lies between 0 and 1": [rate * 100 for rate in desired],
         "one value a query came back; take their mean": [found <= k for k in ks],
-        "one rank too few: rank k itself is still a hit": [np.mean(found < k) for k in ks],
-        "one rank too many: only ranks 1 … k are hits": [np.mean(found <= k + 1) for k in ks],
-        "the lowest scores were taken as the best; larger is more alike": [np.mean(lowest <= k) for k in ks],
+        "one rank too few: rank k itself is still a hit": recalls(found, shift=-1),
+        "one rank too many: only ranks 1 … k are hits": recalls(found, shift=1),
+        "the lowest scores were taken as the best; larger is more alike": recalls(ranks(-similarity, targets)),
     }
     if rows == columns:
-        causes["columns were ranked; each query is a row"] = lambda: [
-            np.mean(ranks(similarity.T, targets) <= k) for k in ks
-        ]
+        causes["columns were ranked; each query is a row"] = recalls(ranks(similarity.T, targets))
     actual = [impl.recall_at_k(similarity, targets, k) for k in ks]
-    case = f"{rows} queries, {columns} items, k = 1, 3, 8, 12"
-    expect_close(actual, desired.tolist(), case=case, causes=causes)
+    expect_close(actual, desired, case=f"{rows} queries, {columns} items, k = 1, 3, 8, 12", causes=causes)
 
 
 TIES_ARE_HITS = (
@@ -501,27 +477,29 @@ def test_recall_at_k__k_out_of_range(impl, rng, k):
 @pytest.mark.parametrize(("rows", "columns"), [(9, 9), (11, 31)], ids=["square", "11 by 31"])
 def test_median_rank__of_an_odd_number_of_queries(impl, rng, rows, columns):
     problems = [queries(rng, rows, columns) for _ in range(8)]
-    found = [ranks(similarity, targets) for similarity, targets in problems]
-    desired = [float(np.median(rank)) for rank in found]
+    queried = np.arange(rows)
+
+    def medians(ranks_of):
+        return [float(np.median(ranks_of(similarity, targets))) for similarity, targets in problems]
+
+    desired = medians(ranks)
     causes = {
         "ranks were counted from 0; the best rank is 1": [value - 1 for value in desired],
-        "the targets were not used, the diagonal was; targets[i] is the item of query i": lambda: [
-            np.median(ranks(similarity, np.arange(rows))) for similarity, _ in problems
-        ],
-        "this is the mean, which one lost query can spoil; take the median": [np.mean(rank) for rank in found],
-        "the lowest score was ranked first; larger is more alike": [columns + 1 - value for value in desired],
-        "this is the median of the best item's indices; look for the rank of the target": lambda: [
-            np.median(np.argmax(similarity, axis=1)) for similarity, _ in problems
-        ],
+        "the targets were not used, the diagonal was; targets[i] is the item of query i": (
+            medians(lambda s, _: ranks(s, queried))
+        ),
+        "this is the mean, which one lost query can spoil; take the median": (
+            [np.mean(ranks(similarity, targets)) for similarity, targets in problems]
+        ),
+        "the lowest score was ranked first; larger is more alike": medians(lambda s, t: ranks(-s, t)),
+        "this is the median of the best item's indices; look for the rank of the target": (
+            medians(lambda s, _: np.argmax(s, axis=1))
+        ),
         "argsort tells which item stands at each rank; the rank of an item is its inverse (argsort twice, or count "
-        "the items that score higher)": lambda: [
-            np.median(1 + np.argsort(-similarity, axis=1)[np.arange(rows), targets]) for similarity, targets in problems
-        ],
+        "the items that score higher)": medians(lambda s, t: 1 + np.argsort(-s, axis=1)[queried, t]),
     }
     if rows == columns:
-        causes["columns were ranked; each query is a row"] = lambda: [
-            np.median(ranks(similarity.T, targets)) for similarity, targets in problems
-        ]
+        causes["columns were ranked; each query is a row"] = medians(lambda s, t: ranks(s.T, t))
     actual = [impl.median_rank(similarity, targets) for similarity, targets in problems]
     expect_close(actual, desired, case=f"8 times {rows} queries, {columns} items", causes=causes)
 
@@ -581,38 +559,6 @@ def log_softmax_diagonal(logits):
     return np.array(out)
 
 
-@pytest.mark.core
-def test_info_nce_loss__is_the_symmetric_mean(impl, rng):
-    images, texts = vectors(rng, 6, 5), vectors(rng, 6, 5)
-    logits = pairwise(images, texts, cosine) / 0.07
-    of_images = -log_softmax_diagonal(logits).mean()
-    of_texts = -log_softmax_diagonal(logits.T).mean()
-    dots = images @ texts.T / 0.07
-    expect_close(
-        impl.info_nce_loss(images, texts),
-        (of_images + of_texts) / 2,
-        case="6 pairs of size 5, temperature 0.07 by default",
-        causes={
-            "only images look for their texts; add the direction from texts to images (columns)": of_images,
-            "only texts look for their images; add the direction from images to texts (rows)": of_texts,
-            "the two directions were added; the loss is their mean": of_images + of_texts,
-            "the losses of the pairs were added; take the mean over the batch": 3 * (of_images + of_texts),
-            "the sign is wrong; the loss is minus the log-probability": -(of_images + of_texts) / 2,
-            "the embeddings were not normalised, so long vectors win; the logits are cosine / temperature": lambda: (
-                -(log_softmax_diagonal(dots) + log_softmax_diagonal(dots.T)).mean() / 2
-            ),
-            "cosines were multiplied by the temperature; divide by it": lambda: symmetric(logits * 0.07**2),
-            "the temperature was not used; the logits are cosine / temperature": lambda: symmetric(logits * 0.07),
-            "the positive is missing in the denominator; softmax sums over all N texts": lambda: without_positive(
-                logits
-            ),
-            "the logarithm has base 2; cross-entropy here uses the natural one": (of_images + of_texts)
-            / 2
-            / math.log(2),
-        },
-    )
-
-
 def symmetric(logits):
     return -(log_softmax_diagonal(logits) + log_softmax_diagonal(logits.T)).mean() / 2
 
@@ -623,6 +569,34 @@ def without_positive(logits):
         for i, row in enumerate(part):
             out += math.log(sum(math.exp(value) for j, value in enumerate(row) if j != i)) - row[i]
     return out / (2 * len(logits))
+
+
+@pytest.mark.core
+def test_info_nce_loss__is_the_symmetric_mean(impl, rng):
+    images, texts = vectors(rng, 6, 5), vectors(rng, 6, 5)
+    cosines, dots = pairwise(images, texts, cosine), images @ texts.T
+    logits = cosines / 0.07
+    desired = symmetric(logits)
+    causes = {
+        "only images look for their texts; add the direction from texts to images (columns)": (
+            -log_softmax_diagonal(logits).mean()
+        ),
+        "only texts look for their images; add the direction from images to texts (rows)": (
+            -log_softmax_diagonal(logits.T).mean()
+        ),
+        "the two directions were added; the loss is their mean": 2 * desired,
+        "the losses of the pairs were added; take the mean over the batch": 6 * desired,
+        "the sign is wrong; the loss is minus the log-probability": -desired,
+        "the embeddings were not normalised, so long vectors win; the logits are cosine / temperature": (
+            symmetric(dots / 0.07)
+        ),
+        "cosines were multiplied by the temperature; divide by it": symmetric(cosines * 0.07),
+        "the temperature was not used; the logits are cosine / temperature": symmetric(cosines),
+        "the positive is missing in the denominator; softmax sums over all N texts": without_positive(logits),
+        "the logarithm has base 2; cross-entropy here uses the natural one": desired / math.log(2),
+    }
+    case = "6 pairs of size 5, temperature 0.07 by default"
+    expect_close(impl.info_nce_loss(images, texts), desired, case=case, causes=causes)
 
 
 @pytest.mark.parametrize("temperature", [0.1, 1.0, 5.0])
@@ -692,9 +666,10 @@ def softplus(x):
     return max(x, 0) + math.log1p(math.exp(-abs(x)))
 
 
-def sum_over_pairs(logits, on, off):
-    """Σ on(logit) over the diagonal + Σ off(logit) over the rest."""
-    return sum((on if i == j else off)(value) for i, row in enumerate(logits) for j, value in enumerate(row))
+def sigmoid_loss(logits, on=lambda x: softplus(-x), off=softplus):
+    """1/N · (Σ on(logit) over the diagonal + Σ off(logit) over the rest)."""
+    total = sum((on if i == j else off)(value) for i, row in enumerate(logits) for j, value in enumerate(row))
+    return total / len(logits)
 
 
 @pytest.mark.core
@@ -702,40 +677,34 @@ def test_sigmoid_pair_loss__asks_every_pair(impl, rng):
     images, texts = vectors(rng, 5, 4), vectors(rng, 5, 4)
     cosines = pairwise(images, texts, cosine)
     logits = 10 * cosines - 3
-
-    def loss(logits):
-        return sum_over_pairs(logits, lambda x: softplus(-x), softplus) / 5
-
-    expect_close(
-        impl.sigmoid_pair_loss(images, texts, 10.0, -3.0),
-        loss(logits),
-        case="5 pairs of size 4, scale 10, bias -3",
-        causes={
-            "it was divided by all N² pairs; the paper divides the sum by N": loss(logits) / 5,
-            "the sum over all pairs was not divided by N": loss(logits) * 5,
-            "negatives were left out; all N² pairs count, with z = -1 off the diagonal": lambda: (
-                sum_over_pairs(logits, lambda x: softplus(-x), lambda x: 0) / 5
-            ),
-            "negatives were labelled 0, which costs each log 2 whatever its logit; label them -1": lambda: (
-                sum_over_pairs(logits, lambda x: softplus(-x), lambda x: math.log(2)) / 5
-            ),
-            "every pair was treated as a positive; z = -1 off the diagonal": lambda: (
-                sum_over_pairs(logits, lambda x: softplus(-x), lambda x: softplus(-x)) / 5
-            ),
-            "positives and negatives are exchanged; -log sigmoid(x) is softplus(-x)": loss(-logits),
-            "the embeddings were not normalised; the logits are scale · cosine + bias": lambda: loss(
-                10 * images @ texts.T - 3
-            ),
-            "the bias was subtracted; add it": loss(10 * cosines + 3),
-            "the bias was not used; the logits are scale · cosine + bias": loss(10 * cosines),
-            "the bias was scaled too; the logits are scale · cosine + bias": loss(10 * (cosines - 3)),
-            "cosines were divided by the scale; it is a factor, an inverse temperature": loss(cosines / 10 - 3),
-            "exp was applied to the scale; `scale` is already what the paper writes as exp(t')": lambda: loss(
-                math.exp(10) * cosines - 3
-            ),
-            "this is a softmax over the batch; here each pair gets a sigmoid of its own": symmetric(logits),
-        },
-    )
+    desired = sigmoid_loss(logits)
+    causes = {
+        "it was divided by all N² pairs; the paper divides the sum by N": desired / 5,
+        "the sum over all pairs was not divided by N": desired * 5,
+        "negatives were left out; all N² pairs count, with z = -1 off the diagonal": (
+            sigmoid_loss(logits, off=lambda x: 0)
+        ),
+        "negatives were labelled 0, which costs each log 2 whatever its logit; label them -1": (
+            sigmoid_loss(logits, off=lambda x: math.log(2))
+        ),
+        "every pair was treated as a positive; z = -1 off the diagonal": (
+            sigmoid_loss(logits, off=lambda x: softplus(-x))
+        ),
+        "positives and negatives are exchanged; -log sigmoid(x) is softplus(-x)": sigmoid_loss(-logits),
+        "the embeddings were not normalised; the logits are scale · cosine + bias": (
+            sigmoid_loss(10 * images @ texts.T - 3)
+        ),
+        "the bias was subtracted; add it": sigmoid_loss(10 * cosines + 3),
+        "the bias was not used; the logits are scale · cosine + bias": sigmoid_loss(10 * cosines),
+        "the bias was scaled too; the logits are scale · cosine + bias": sigmoid_loss(10 * (cosines - 3)),
+        "cosines were divided by the scale; it is a factor, an inverse temperature": sigmoid_loss(cosines / 10 - 3),
+        "exp was applied to the scale; `scale` is already what the paper writes as exp(t')": (
+            sigmoid_loss(math.exp(10) * cosines - 3)
+        ),
+        "this is a softmax over the batch; here each pair gets a sigmoid of its own": symmetric(logits),
+    }
+    case = "5 pairs of size 4, scale 10, bias -3"
+    expect_close(impl.sigmoid_pair_loss(images, texts, 10.0, -3.0), desired, case=case, causes=causes)
 
 
 def test_sigmoid_pair_loss__closed_form_for_orthogonal_pairs(impl):
@@ -791,35 +760,33 @@ def neighbourhoods(similarity, k, reduce=lambda values: sum(values) / len(values
 def test_csls__subtracts_both_neighbourhoods(impl, rng, rows, columns):
     s = rng.uniform(-1, 1, size=(rows, columns))
     r_row, r_col = neighbourhoods(s, 3)
-    lowest_row, lowest_col = neighbourhoods(s, 3, best_first=False)
-    nearest_row, nearest_col = neighbourhoods(s, 1)
-    sum_row, sum_col = neighbourhoods(s, 3, reduce=sum)
+    desired = 2 * s - r_row - r_col
+
+    def corrected(*args, **kwargs):
+        return 2 * s - sum(neighbourhoods(s, *args, **kwargs))
+
     causes = {
-        "the similarity was not doubled; two means are subtracted from 2 · similarity": s - r_row - r_col,
+        "the similarity was not doubled; two means are subtracted from 2 · similarity": desired - s,
         "the means were added; subtract them, so that hubs fall": 2 * s + r_row + r_col,
         "r_col is missing: the neighbourhood of each item, down its column": 2 * s - r_row,
         "r_row is missing: the neighbourhood of each query, along its row": 2 * s - r_col,
-        "the k lowest scores were averaged; neighbours are the k highest": 2 * s - lowest_row - lowest_col,
-        "only the nearest neighbour was taken; average the k highest": 2 * s - nearest_row - nearest_col,
-        "the k highest were summed; take their mean": 2 * s - sum_row - sum_col,
-        "all scores were averaged; only the k highest are the neighbourhood": 2 * s
-        - s.mean(axis=1, keepdims=True)
-        - s.mean(axis=0, keepdims=True),
+        "the k lowest scores were averaged; neighbours are the k highest": corrected(3, best_first=False),
+        "only the nearest neighbour was taken; average the k highest": corrected(1),
+        "the k highest were summed; take their mean": corrected(3, reduce=sum),
+        "all scores were averaged; only the k highest are the neighbourhood": corrected(max(rows, columns)),
     }
     if rows == columns:
-        causes["r_row and r_col are exchanged; r_row belongs to a row and has the shape (N, 1)"] = (
-            2 * s - r_row.T - r_col.T
-        )
-        causes["r_row was subtracted along the columns; give it the shape (N, 1) by keepdims=True"] = (
-            2 * s - r_row.T - r_col
-        )
-    expect_close(impl.csls(s, 3), 2 * s - r_row - r_col, case=f"{rows} by {columns}, k=3", causes=causes)
+        exchanged = "r_row and r_col are exchanged; r_row belongs to a row and has the shape (N, 1)"
+        flat = "r_row was subtracted along the columns; give it the shape (N, 1) by keepdims=True"
+        causes |= {exchanged: 2 * s - r_row.T - r_col.T, flat: 2 * s - r_row.T - r_col}
+    expect_close(impl.csls(s, 3), desired, case=f"{rows} by {columns}, k=3", causes=causes)
 
 
 def test_csls__brings_a_hub_down(impl):
-    s = np.array([[0.8, 0.7, 0.1], [0.9, 0.1, 0.8], [0.9, 0.0, 0.2]])
-    desired = np.array([[-0.1, -0.1, -1.4], [0.0, -1.4, -0.1], [0.0, -1.6, -1.3]])
-    expect_close(impl.csls(s, 1), desired, case="3 by 3, k=1, item 0 is the nearest of all queries")
+    s = np.array([[0.75, 0.7, 0.1], [0.9, 0.1, 0.8], [0.9, 0.0, 0.2]])
+    desired = np.array([[-0.15, -0.05, -1.35], [0.0, -1.4, -0.1], [0.0, -1.6, -1.3]])
+    case = "3 by 3, k=1: item 0 is the nearest of all three queries; query 0 turns to item 1"
+    expect_close(impl.csls(s, 1), desired, case=case)
 
 
 def test_csls__smallest_and_largest_k(impl, rng):
