@@ -30,14 +30,16 @@ def _figure(width: float, height: float, title: str, columns: int = 1, **options
 
 
 def _picture(axes: Axes, image: np.ndarray, x: float, y: float, zoom: float = 0.9) -> None:
-    box = OffsetImage(image, zoom=zoom, interpolation="antialiased")
+    # white paper becomes transparent, so that a picture does not hide its neighbour
+    paper = np.where(image.min(axis=-1, keepdims=True) > 245, 0, 255).astype(np.uint8)
+    box = OffsetImage(np.concatenate([image, paper], axis=-1), zoom=zoom, interpolation="antialiased")
     axes.add_artist(AnnotationBbox(box, (x, y), frameon=False))
 
 
 def three_measures(query: np.ndarray, items: dict[str, np.ndarray]) -> Figure:
     """One query and some items in the plane; behind them, how each measure rates every point."""
-    figure, panels = _figure(11, 3.9, "Three measures, three winners", columns=3)
-    grid_x, grid_y = np.meshgrid(np.linspace(-0.3, 4.3, 200), np.linspace(-0.3, 3.6, 200))
+    figure, panels = _figure(11, 3.4, "Three measures, three winners", columns=3)
+    grid_x, grid_y = np.meshgrid(np.linspace(-0.3, 5.1, 200), np.linspace(-0.3, 3.6, 200))
     points = np.stack([grid_x, grid_y], axis=-1)
     names, vectors = list(items), np.array(list(items.values()))
 
@@ -52,16 +54,17 @@ def three_measures(query: np.ndarray, items: dict[str, np.ndarray]) -> Figure:
 
     measures = [("dot product", dot), ("cosine", cosine), ("Euclidean distance", nearness)]
     for axes, (name, measure) in zip(panels, measures, strict=True):
-        axes.contourf(grid_x, grid_y, measure(points), levels=14, cmap="Blues", alpha=0.75)
+        axes.contourf(grid_x, grid_y, measure(points), levels=14, cmap="Blues", alpha=0.45)
         axes.annotate("", tuple(query), (0, 0), arrowprops={"arrowstyle": "-|>", "color": "black", "lw": 2})
         axes.text(query[0] - 0.12, query[1] + 0.1, "query", ha="right", weight="bold")
         winner = int(measure(vectors).argmax())
         for i, (label, vector) in enumerate(zip(names, vectors, strict=True)):
-            colour = ORANGE if i == winner else GREY
+            colour = ORANGE if i == winner else "#444444"
             axes.annotate("", tuple(vector), (0, 0), arrowprops={"arrowstyle": "-|>", "color": colour, "lw": 2})
-            axes.text(vector[0] + 0.08, vector[1] + 0.06, label, color=colour, weight="bold", fontsize=11)
+            below = 0.38 if label == "aligned" else -0.06
+            axes.text(vector[0] + 0.08, vector[1] - below, label, color=colour, weight="bold", fontsize=11)
         axes.set_title(f"{name}: {names[winner]} wins", fontsize=11, color=ORANGE)
-        axes.set(aspect="equal", xlabel="first coordinate", xlim=(-0.3, 4.3), ylim=(-0.3, 3.6))
+        axes.set(aspect="equal", xlabel="first coordinate", xlim=(-0.3, 5.1), ylim=(-0.3, 3.6))
     panels[0].set_ylabel("second coordinate")
     return figure
 
@@ -84,7 +87,7 @@ def unit_circle(cosines: np.ndarray, distances: np.ndarray) -> Figure:
     right.scatter(cosines, distances, s=9, color=BLUE, alpha=0.35, label="pairs of random unit vectors")
     line = np.linspace(-1, 1, 200)
     right.plot(line, np.sqrt(2 - 2 * line), color=ORANGE, lw=2, label="√(2 − 2 cos)")
-    right.set(xlabel="cosine", ylabel="Euclidean distance")
+    right.set(xlabel="cosine", ylabel="Euclidean distance", xticks=[-1, -0.5, 0, 0.5, 1])
     right.legend(frameon=False)
     return figure
 
@@ -135,6 +138,7 @@ def two_maps(data: EmojiData, places: dict[str, tuple[np.ndarray, np.ndarray]], 
     """
     figure, panels = _figure(4.2 * len(places), 4.3, title, columns=len(places))
     for axes, (panel, (images, texts)) in zip(panels, places.items(), strict=True):
+        labels = _apart(texts)
         both = np.concatenate([places for places in (images, texts) if len(places)])
         span = np.ptp(both, axis=0) + 1e-9
         axes.set(title=panel, xlim=(both[:, 0].min() - 0.2 * span[0], both[:, 0].max() + 0.25 * span[0]),
@@ -142,14 +146,28 @@ def two_maps(data: EmojiData, places: dict[str, tuple[np.ndarray, np.ndarray]], 
                  xticks=[], yticks=[], xlabel="first direction", ylabel="second direction")  # fmt: skip
         for i in range(len(data)):
             if len(images) and len(texts):
-                axes.plot(*zip(images[i], texts[i], strict=True), color=SKY, lw=1.5, zorder=0)
+                axes.plot(*zip(images[i], labels[i], strict=True), color=SKY, lw=1.5, zorder=0)
             if len(images):
                 _picture(axes, data.images[i], images[i, 0], images[i, 1], zoom=0.95)
             if len(texts):
                 name = data.names["en"][i]
-                axes.text(texts[i, 0], texts[i, 1], name, ha="center", va="center", fontsize=8.5, color=BLUE,
+                axes.text(labels[i, 0], labels[i, 1], name, zorder=5, ha="center", va="center", size=8, color=BLUE,
                           bbox={"facecolor": "white", "alpha": 0.75, "edgecolor": "none", "pad": 0.6})  # fmt: skip
     return figure
+
+
+def _apart(places: np.ndarray) -> np.ndarray:
+    """The same places, moved up where two names would be printed over each other."""
+    moved = np.array(places, dtype=float)
+    if len(moved) == 0:
+        return moved
+    width, height = 0.28 * np.ptp(moved[:, 0]), 0.06 * np.ptp(moved[:, 1])
+    order = np.argsort(moved[:, 1])
+    for n, i in enumerate(order):
+        for j in order[:n]:
+            if abs(moved[i, 0] - moved[j, 0]) < width and moved[i, 1] - moved[j, 1] < height:
+                moved[i, 1] = moved[j, 1] + height
+    return moved
 
 
 def temperatures(cosines: np.ndarray, data: EmojiData, temperature_values: Sequence[float], query: str) -> Figure:
@@ -162,6 +180,7 @@ def temperatures(cosines: np.ndarray, data: EmojiData, temperature_values: Seque
         weights = np.exp(logits - logits.max())
         weights = np.sort(weights / weights.sum())[::-1][:shown]
         axes.bar(range(shown), weights, color=[ORANGE] + [SKY] * (shown - 1))
+        axes.text(0, weights[0] + 0.02, f"{100 * weights[0]:.1f} %", ha="center", fontsize=9, color=ORANGE)
         for i in range(shown):
             _picture(axes, data.images[i], i, -0.12, zoom=0.62)
         axes.set(ylim=(-0.24, 1), xticks=[], title=f"temperature {temperature:g}", yticks=[0, 0.5, 1])
