@@ -10,7 +10,11 @@ from rich.console import Console
 from mmlearn.course.errors import CourseError
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, rich_markup_mode=None, help="Multimodal deep learning, learnt by doing."
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    help="Multimodal deep learning, learnt by doing.",
 )
 console = Console(highlight=False)
 
@@ -134,7 +138,7 @@ def demo(
     from mmlearn.grading.demo import build_class
 
     root = folder or paths.ROOT / "demo"
-    topic = course().topics[0]
+    topic = course().topic("similarity")
     build_class(topic, root)
     console.print(f"A class of five in {paths.short(root)}; grading {topic.id} with nbgrader (about 40 s) ...")
     grade(topic.id, root)

@@ -38,8 +38,6 @@ def mutants_file(topic: str) -> Path:
 
 
 def short(path: Path) -> str:
-    """`path` as a reader would write it: relative to the clone or to the current folder, if it lies there."""
-    for base in (ROOT, Path.cwd()):
-        if path.is_relative_to(base):
-            return str(path.relative_to(base))
-    return str(path)
+    """`path` as a reader would write it: relative to the clone or to the current folder, whichever is shorter."""
+    inside = [str(path.relative_to(base)) for base in (ROOT, Path.cwd()) if path.is_relative_to(base)]
+    return min(inside, key=len, default=str(path))

@@ -20,6 +20,7 @@ _HTML = {
     State.NOT_ATTEMPTED: "#6b6b6b",
     State.COULD_NOT_CHECK: "#8a6100",
 }
+_CELL = "padding:4px 8px"
 
 
 def number(value: float) -> str:
@@ -99,10 +100,10 @@ def as_html(report: Report) -> str:
         points = f"{number(result.points)}&nbsp;/&nbsp;{number(result.exercise.points)}"
         rows.append(
             f'<tr style="vertical-align:top">'
-            f'<td style="text-align:center;color:white;background:{colour};font-weight:bold">{_SIGN[result.state]}</td>'
-            f'<td style="text-align:left"><code>{escape(result.exercise.id)}</code></td>'
-            f'<td style="text-align:right">{points}</td>'
-            f'<td style="text-align:left;max-width:44em;white-space:normal">{told}</td></tr>'
+            f'<td style="{_CELL};text-align:center;color:white;background:{colour}"><b>{_SIGN[result.state]}</b></td>'
+            f'<td style="{_CELL};text-align:left"><code>{escape(result.exercise.id)}</code></td>'
+            f'<td style="{_CELL};text-align:right">{points}</td>'
+            f'<td style="{_CELL};text-align:left;max-width:44em;white-space:normal">{told}</td></tr>'
         )
     stuck = _what_next(report)
     footer = escape(summary(report)) + (f" · stuck? <code>{escape(stuck)}</code>" if stuck else "")

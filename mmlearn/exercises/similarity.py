@@ -1,5 +1,5 @@
 # Derived from solutions/similarity.py. Edit this file: it is yours, and an edited file is never overwritten.
-# digest: 1378d2e1da408dab1ea91cc17fdca50263f0c72513c3cc6618ccaecc4818d008
+# digest: 7c40c436e0e870c41048a9e03b844b295c12c726bb677624c1dd2cfe446b0f91
 """Similarity and retrieval: compare embeddings, rank by what you found, score the ranking, train the space.
 
 Nine functions, in the order in which they build on one another:
@@ -161,7 +161,9 @@ def median_rank(similarity: np.ndarray, targets: np.ndarray) -> float:
     """Median over the queries of the rank at which the relevant item stands; 1 is best.
 
     The rank of an item is 1 + the number of items shown before it: those that score higher, and those of equal score
-    with a smaller index (the order of `top_k`). So recall_at_k is the share of ranks that are ≤ k.
+    with a smaller index (the order of `top_k`). So recall_at_k is the share of ranks that are ≤ k. (Every
+    comparison with NaN is False, so NaN scores would look like rank 1: test a model's output with `np.isfinite`
+    before you rejoice.)
 
     Args:
         similarity: (N, M), N ≥ 1, rows are queries.

@@ -102,7 +102,7 @@ def _written_cells(index: int, written: WrittenQuestion, *, with_scheme: bool):
         text += f"\n\n### BEGIN MARK SCHEME\n\n**Marking scheme**\n\n{asked.section('rubric')}\n\n### END MARK SCHEME"
     name = f"written-{asked.id}"
     task = new_markdown_cell(text, id=_cell_id(name))
-    task.metadata["nbgrader"] = _metadata(name, task=True, points=written.points)
+    task.metadata["nbgrader"] = _metadata(name, task=True, locked=True, points=written.points)
     answer = new_markdown_cell("*Your answer: double-click here and write.*", id=_cell_id(f"answer-{asked.id}"))
     return [task, answer]
 

@@ -1,5 +1,7 @@
 """nbgrader's settings for this course."""
 
+import os
+import sys
 from pathlib import Path
 
 from traitlets.config import Config
@@ -19,10 +21,13 @@ def configure(config: Config, root: Path) -> Config:
     Returns:
         `config`.
     """
+    # nbgrader starts `alembic` by name; it lies beside this Python, which nobody may have activated.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     config.CourseDirectory.root = str(root)
     config.CourseDirectory.course_id = course().id
     # The hand-in's module is the hand-in: without this, nbgrader puts the instructor's stub in its place.
     config.Autograde.exclude_overwriting = {topic.id: [f"{topic.id}.py"] for topic in course().topics}
     config.Execute.timeout = CELL_SECONDS
-    config.ExecutePreprocessor.timeout = CELL_SECONDS
+    # A kernel warns on the grader's terminal that its sockets are not encrypted; they are local.
+    config.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=40"]
     return config

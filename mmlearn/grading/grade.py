@@ -1,6 +1,7 @@
 """A class graded by nbgrader: hand-ins in, gradebook, feedback and a CSV of marks out."""
 
 import logging
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,6 +102,7 @@ def grade_class(topic: Topic, root: Path, on_done: Callable[[Mark], None] = lamb
 def _nbgrader(root: Path) -> Iterator:
     """nbgrader's API on one course folder; its log goes to the results, not to the terminal."""
     from nbgrader.apps import NbGraderAPI  # 4 s: only a grade pays for it
+    from sqlalchemy.exc import SAWarning
     from traitlets.config import PyFileConfigLoader
 
     if not (root / "nbgrader_config.py").is_file():
@@ -108,8 +110,11 @@ def _nbgrader(root: Path) -> Iterator:
     silent = logging.NullHandler()
     logging.getLogger("traitlets").addHandler(silent)
     try:
-        config = PyFileConfigLoader("nbgrader_config.py", str(root)).load_config()
-        yield NbGraderAPI(config=config)
+        with warnings.catch_warnings():
+            # nbgrader 0.9 makes each new submission before it joins the session; SQLAlchemy remarks on it.
+            warnings.simplefilter("ignore", SAWarning)
+            config = PyFileConfigLoader("nbgrader_config.py", str(root)).load_config()
+            yield NbGraderAPI(config=config)
     finally:
         logging.getLogger("traitlets").removeHandler(silent)
 

@@ -107,6 +107,7 @@ def _to_folder(topic: Topic, packed: Path, root: Path) -> str:
 
 
 def _to_exchange(topic: Topic, packed: Path) -> str:
+    from nbgrader.auth import Authenticator
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.exchange import ExchangeError
     from nbgrader.exchange.default import ExchangeSubmit
@@ -115,7 +116,12 @@ def _to_exchange(topic: Topic, packed: Path) -> str:
     coursedir = CourseDirectory(config=config)
     coursedir.course_id = coursedir.course_id or course().id
     coursedir.assignment_id = topic.id
-    exchange = ExchangeSubmit(coursedir=coursedir, config=config, assignment_dir=str(packed.parent))
+    exchange = ExchangeSubmit(
+        coursedir=coursedir,
+        authenticator=Authenticator(config=config),
+        config=config,
+        assignment_dir=str(packed.parent),
+    )
     try:
         exchange.start()
     except ExchangeError as error:
