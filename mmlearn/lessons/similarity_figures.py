@@ -17,7 +17,7 @@ from mmlearn.data import EmojiData
 from mmlearn.lessons.figures import BLUE, GREEN, ORANGE
 
 SKY, PINK, GREY = "#56B4E9", "#CC79A7", "#666666"
-DPI = 90
+DPI = 80
 
 
 def _figure(width: float, height: float, title: str, columns: int = 1, **options) -> tuple[Figure, list[Axes]]:
