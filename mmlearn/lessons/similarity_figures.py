@@ -218,10 +218,10 @@ def hubs(counts: dict[str, np.ndarray], data: EmojiData, queries: int, title: st
     axes.axvline(10, color=GREY, linestyle=":", label="fair share: 10")
     first = next(iter(counts.values()))
     for place, item in enumerate(np.argsort(-first)[:3]):
-        x = most * (0.62 + 0.15 * place)
-        _picture(axes, data.images[item], x, 40, zoom=1.35)
+        x = most * (0.68 + 0.14 * place)
+        _picture(axes, data.images[item], x, 48, zoom=1.35)
         words = textwrap.fill(str(data.names["en"][item]), 14)
-        axes.text(x, 12, f"{words}\nin {first[item]} lists", ha="center", va="center", fontsize=8)
+        axes.text(x, 16, f"{words}\nin {first[item]} lists", ha="center", va="center", fontsize=8)
     axes.set(yscale="log", ylim=(0.7, None), xlabel=f"in how many of the {queries:,} lists of ten a picture stands",
              ylabel="pictures (log scale)")  # fmt: skip
     axes.legend(frameon=False, loc="upper right", ncols=3, fontsize=8.5)
@@ -270,4 +270,5 @@ def lines(
 
 def source(*objects: object) -> Markdown:
     """The code of helpers, to be read where a lesson uses them."""
-    return Markdown("\n".join(f"```python\n{inspect.getsource(item)}```" for item in objects))  # type: ignore[arg-type]
+    code = "\n\n".join(inspect.getsource(item) for item in objects)  # type: ignore[arg-type]
+    return Markdown(f"```python\n{code}```")
