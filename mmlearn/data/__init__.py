@@ -21,6 +21,7 @@ from mmlearn.data.emoji import (
     load_emoji,
     verify_files,
 )
+from mmlearn.data.scenes import Scenes, make_scenes
 from mmlearn.data.text import PADDING_ID, UNKNOWN_ID, Vocabulary, tokenize
 
 __all__ = [
@@ -38,9 +39,11 @@ __all__ = [
     "CaptionedPhotos",
     "DataFileError",
     "EmojiData",
+    "Scenes",
     "Vocabulary",
     "load_captioned_photos",
     "load_emoji",
+    "make_scenes",
     "tokenize",
     "verify_files",
 ]
