@@ -14,7 +14,7 @@ from packaging.utils import canonicalize_name
 from mmlearn.course import paths
 
 # A room may import the rooms below it, never one above or beside it.
-LAYERS = [["cli"], ["doctor"], ["grading"], ["interview", "lessons"], ["course"], ["data"]]
+LAYERS = [["cli"], ["doctor"], ["grading"], ["interview", "lessons"], ["course"], ["data"], ["quiet"]]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 
 MODULES = [path for path in (paths.ROOT / "mmlearn").rglob("*.py") if path != paths.ROOT / "mmlearn/__init__.py"]
@@ -124,3 +124,14 @@ def test_environment_yml_asks_for_what_pyproject_asks():
     assert pip == ["--editable .[dev]"]
     (python,) = [entry for entry in environment["dependencies"] if str(entry).startswith("python=")]
     assert Requirement(f"python{project()['requires-python']}").specifier.contains(python.removeprefix("python="))
+
+
+def test_keras_comes_without_a_word_on_stderr():
+    code = "from mmlearn.quiet import keras, ops; print(float(ops.sum(keras.ops.ones(3))))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert (result.stdout, result.stderr) == ("3.0\n", "")
+
+
+def test_the_package_takes_keras_from_one_place():
+    direct = [path for path in MODULES if any(name.split(".")[0] in ("keras", "tensorflow") for name in imported(path))]
+    assert [path.name for path in direct if room(path) != "exercises"] == ["quiet.py"]

@@ -3,8 +3,7 @@
 Small on purpose: on two CPU cores an epoch over a few thousand drawings takes seconds.
 """
 
-import keras
-from keras import layers
+from mmlearn.quiet import keras, layers
 
 
 def image_encoder(dimension: int = 64, widths: tuple[int, ...] = (32, 64, 128), name: str = "image") -> keras.Model:

@@ -2,31 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import sys
-from collections.abc import Iterator
-
 import numpy as np
 
-
-@contextlib.contextmanager
-def _no_start_up_messages() -> Iterator[None]:
-    """TensorFlow greets on file descriptor 2, below Python and below its own log level: look away while it starts."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
-
-
-with _no_start_up_messages():
-    import keras
-    from keras import ops
+from mmlearn.quiet import keras, ops
 
 
 class TwoTowers(keras.Model):

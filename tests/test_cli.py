@@ -1,0 +1,97 @@
+"""The command line as a person types it."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from mmlearn.cli import app
+from mmlearn.course import paths
+from mmlearn.course.stubs import stub_text
+
+
+@pytest.fixture
+def clone(tmp_path, monkeypatch):
+    monkeypatch.setattr(paths, "STATE", tmp_path / "state")
+    monkeypatch.setattr(paths, "stub_file", lambda topic: tmp_path / f"{topic}.py")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "similarity.py").write_text(stub_text("similarity"), encoding="utf-8")
+    return tmp_path
+
+
+def mmlearn(*arguments: str, code: int = 0) -> str:
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == code, (result.output, result.exception)
+    return result.output
+
+
+def test_an_error_is_one_line_on_stderr_and_exit_code_1():
+    result = subprocess.run([sys.executable, "-m", "mmlearn.cli", "check", "nothing"], capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("mmlearn: no topic or exercise is called 'nothing'; topics: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_check_says_so_by_its_exit_code(clone):
+    assert "not attempted" in mmlearn("check", "top_k", code=1)
+    shutil.copyfile(paths.solution_file("similarity"), clone / "similarity.py")
+    assert "1 of 1 correct" in mmlearn("check", "similarity.top_k")
+
+
+def test_tracebacks_are_shown_on_demand_only(clone):
+    (clone / "similarity.py").write_text("def csls(similarity, k):\n    return similarity.nowhere\n")
+    assert "line 2, in csls" not in mmlearn("check", "csls", code=1)
+    assert "line 2, in csls" in mmlearn("check", "csls", "--verbose", code=1)
+
+
+def test_hints_come_one_after_another(clone):
+    assert [mmlearn("hint", "top_k").partition(":")[0] for _ in range(4)] == [
+        "Hint 1 of 3 for top_k",
+        "Hint 2 of 3 for top_k",
+        "Hint 3 of 3 for top_k",
+        "Hint 3 of 3 for top_k",
+    ]
+    assert mmlearn("hint", "top_k", "-n", "1").startswith("Hint 1 of 3")
+
+
+def test_progress_goes_on_where_you_stopped(clone):
+    assert "next: embeddings.build_vocabulary" in mmlearn("progress") or "next: similarity" in mmlearn("progress")
+    shutil.copyfile(paths.solution_file("similarity"), clone / "similarity.py")
+    mmlearn("check", "similarity")
+    told = mmlearn("progress")
+    assert "100/100" not in told
+    assert "✓  similarity.l2_normalize" in told
+
+
+def test_reset_of_an_exercise_keeps_the_rest_and_a_backup(clone):
+    shutil.copyfile(paths.solution_file("similarity"), clone / "similarity.py")
+    before = (clone / "similarity.py").read_text()
+    told = mmlearn("reset", "similarity.top_k")
+    after = (clone / "similarity.py").read_text()
+    assert "not attempted" in mmlearn("check", "top_k", code=1)
+    assert "1 of 1 correct" in mmlearn("check", "cosine_similarity")
+    (backup,) = (clone / "state" / "backups").iterdir()
+    assert backup.read_text() == before != after
+    assert backup.name in told.replace("\n", "")
+
+
+def test_reset_of_a_topic_gives_the_stub(clone):
+    (clone / "similarity.py").write_text("broken(\n")
+    mmlearn("reset", "similarity")
+    assert (clone / "similarity.py").read_text() == stub_text("similarity")
+
+
+def test_reset_of_an_exercise_in_a_broken_file_changes_nothing(clone):
+    (clone / "similarity.py").write_text("broken(\n")
+    result = CliRunner().invoke(app, ["reset", "similarity.top_k"])
+    assert "reset the whole topic instead: mmlearn reset similarity" in str(result.exception)
+    assert (clone / "similarity.py").read_text() == "broken(\n"
+
+
+def test_doctor_looks_at_everything_and_finds_this_machine_well():
+    told = mmlearn("doctor")
+    for part in ("Python 3.", "packages in range", "the course: ", "the data: every file as it should be", "sandbox"):
+        assert part in told
