@@ -1,6 +1,7 @@
 """The house as built: imports point one way, nothing heavy loads early, the environments cannot drift apart."""
 
 import ast
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -124,6 +125,20 @@ def test_environment_yml_asks_for_what_pyproject_asks():
     assert pip == ["--editable .[dev]"]
     (python,) = [entry for entry in environment["dependencies"] if str(entry).startswith("python=")]
     assert Requirement(f"python{project()['requires-python']}").specifier.contains(python.removeprefix("python="))
+
+
+UV = shutil.which("uv") or shutil.which("uv", path=paths.ROOT / ".uv" / "bin")
+
+
+@pytest.mark.skipif(UV is None, reason="uv is not here: `make test` brings it")
+def test_environment_yml_resolves_to_what_the_lock_installed():
+    environment = yaml.safe_load((paths.ROOT / "environment.yml").read_text(encoding="utf-8"))
+    (pip,) = [entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict)]
+    options = ["--dry-run", "--offline", "--no-build-isolation", "--python", sys.executable]
+    command = [str(UV), "pip", "install", *options, *pip[0].split()]
+    told = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True, check=True).stderr
+    changes = [line.split()[1].partition("==")[0] for line in told.splitlines() if line.strip()[:2] in ("+ ", "- ")]
+    assert set(changes) <= {"mmlearn"}, told
 
 
 def test_keras_comes_without_a_word_on_stderr():

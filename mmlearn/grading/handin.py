@@ -1,6 +1,7 @@
 """Handing in: the learner's notebook and module, put where nbgrader collects them."""
 
 import getpass
+import logging
 import os
 import shutil
 import tempfile
@@ -87,7 +88,7 @@ def _config():
     """nbgrader's configuration as its own commands would read it here."""
     from nbgrader.apps import NbGraderApp
 
-    app = NbGraderApp()
+    app = NbGraderApp(log_level=logging.ERROR)  # a warning that there is no configuration is no news to a learner
     app.load_config_file()
     return app.config
 
