@@ -65,6 +65,24 @@ def expect_true(condition: bool, problem: str, *, cause: str = "", case: str = "
         raise Unmet(problem, cause, case)
 
 
+def expect_finite(actual: Any, *, cause: str, case: str = "") -> None:
+    """Expect no NaN and no infinity; a result of the wrong kind is left to `expect_close`."""
+    parts = actual if isinstance(actual, list | tuple) else [actual]
+    numbers = [part for part in parts if isinstance(part, float | np.floating | np.ndarray)]
+    fine = all(np.isfinite(part).all() for part in numbers)
+    expect_true(fine, "NaN or infinity in the result", cause=cause, case=case)
+
+
+def expect_allowed(function: Callable, *args: Any, cause: str, case: str = "", **kwargs: Any) -> Any:
+    """The result of a call that must not raise."""
+    try:
+        return function(*args, **kwargs)
+    except NotImplementedError:
+        raise
+    except Exception as error:
+        raise Unmet(f"raised {type(error).__name__} ({error})", cause, case) from None
+
+
 def expect_raises(error: type[Exception], function: Callable, *args: Any, cause: str, case: str = "", **kwargs: Any):
     """Expect `function(*args, **kwargs)` to raise `error`, a built-in class, or a subclass of it."""
     try:
@@ -84,8 +102,8 @@ def _difference(actual: Any, desired: Any, dtype: Any, rtol: float, atol: float)
     """What distinguishes `actual` from `desired`, in one line; "" if nothing does."""
     if isinstance(desired, list | tuple):
         return _difference_of_items(actual, desired, dtype, rtol, atol)
-    if actual is None:
-        return "returned None: is a `return` missing?"
+    if actual is None or desired is None:
+        return "" if desired is None and actual is None else "returned None: is a `return` missing?"
     wanted = np.asarray(desired)
     try:
         given = np.asarray(actual)

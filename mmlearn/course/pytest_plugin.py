@@ -39,6 +39,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         config.stash[_EVENTS].close()
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The reference must not warn; a learner's answer may, and is judged by what it returns."""
+    if config.option.impl != "solutions":
+        for item in items:
+            if "impl" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.filterwarnings("ignore"))
+
+
 @pytest.fixture(scope="module")
 def impl(request: pytest.FixtureRequest) -> Impl:
     """The code under test: calls pass plain data, by value."""

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mmlearn.course.expect import Unmet, expect_close, expect_raises, expect_true
+from mmlearn.course.expect import Unmet, expect_allowed, expect_close, expect_finite, expect_raises, expect_true
 
 
 def unmet(*args, **options) -> Unmet:
@@ -86,6 +86,27 @@ def test_expect_raises():
         expect_raises(ValueError, raise_, KeyError("k"), cause="check k first")
     with pytest.raises(NotImplementedError):
         expect_raises(ValueError, raise_, NotImplementedError(), cause="")
+
+
+def test_expect_finite():
+    expect_finite(np.ones(2), cause="")
+    expect_finite("not a number at all: left to expect_close", cause="")
+    for bad in (np.nan, np.array([1.0, np.inf]), (np.ones(2), np.array([np.nan]))):
+        with pytest.raises(Unmet, match=r"guard it \| NaN or infinity in the result \| a case"):
+            expect_finite(bad, cause="guard it", case="a case")
+
+
+def test_expect_allowed():
+    assert expect_allowed(max, 1, 2, cause="") == 2
+    with pytest.raises(Unmet, match=r"k = M is fine \| raised ValueError \(no\)"):
+        expect_allowed(raise_, ValueError("no"), cause="k = M is fine")
+    with pytest.raises(NotImplementedError):
+        expect_allowed(raise_, NotImplementedError(), cause="")
+
+
+def test_a_misconception_of_returning_none_is_recognised():
+    assert unmet(None, np.ones(2), causes={"it works in place": None}).cause == "it works in place"
+    assert unmet(np.zeros(2), np.ones(2), causes={"it works in place": None}).cause == ""
 
 
 def test_expect_true():

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mmlearn.course.expect import expect_close, expect_raises, expect_true
+from mmlearn.course.expect import expect_allowed, expect_close, expect_finite, expect_raises, expect_true
 
 
 def vectors(rng, rows, size):
@@ -25,21 +25,6 @@ def distinct(rng, rows, columns):
 def pairwise(a, b, function):
     """`function(a[i], b[j])` for all i and j."""
     return np.array([[function(x, y) for y in b] for x in a]).reshape(len(a), len(b))
-
-
-def expect_finite(actual, *, cause, case):
-    """A result of the wrong kind is left to `expect_close`."""
-    wrong = isinstance(actual, float | np.floating | np.ndarray) and not np.isfinite(actual).all()
-    expect_true(not wrong, "NaN or infinity in the result", cause=cause, case=case)
-
-
-def expect_allowed(function, *args, cause, case):
-    """The result of a call that must not raise ValueError."""
-    try:
-        return function(*args)
-    except ValueError as error:
-        problem = f"raised ValueError ({error})"
-    return expect_true(False, problem, cause=cause, case=case)
 
 
 # --- l2_normalize ---------------------------------------------------------------------------------------------------
