@@ -196,7 +196,7 @@ def gate_forgotten(image_embeddings, text_embeddings, image_weights, text_weight
 @mutant("gated_fusion", caught_by="write the sigmoid as (1 + tanh(x / 2)) / 2")
 def overflowing_sigmoid(image_embeddings, text_embeddings, image_weights, text_weights, gate_weights):
     both = np.concatenate([image_embeddings, text_embeddings], axis=1)
-    gate = 1 / (1 + np.exp(-both @ gate_weights))
+    gate = np.exp(both @ gate_weights) / (1 + np.exp(both @ gate_weights))
     h_image, h_text = np.tanh(image_embeddings @ image_weights), np.tanh(text_embeddings @ text_weights)
     return gate * h_image + (1 - gate) * h_text, gate
 
