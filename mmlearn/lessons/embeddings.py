@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-from keras import layers
 
 from mmlearn.data import GROUPS, NEAR_VENDOR, PADDING_ID, TRAIN_VENDORS, UNKNOWN_ID, EmojiData, load_emoji, tokenize
 from mmlearn.lessons.models import image_encoder
+from mmlearn.quiet import keras, layers
 
 RIDGES = tuple(10.0**power for power in range(-4, 3))
 QUERY_VENDOR, GALLERY_VENDOR = NEAR_VENDOR, "noto"
@@ -46,7 +46,7 @@ def texts_of(data: EmojiData, keywords: bool = False) -> list[list[str]]:
     return texts
 
 
-def typical_words(counts: np.ndarray, labels: np.ndarray, groups: list[str], words: int) -> list[int]:
+def typical_words(counts: np.ndarray, labels: np.ndarray, groups: Sequence[str], words: int) -> list[int]:
     """The columns of the words that are most typical of each group: many texts of it hold them, few of the others.
 
     Args:
