@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mmlearn.course.expect import expect_close, expect_raises, expect_true
+from mmlearn.course.expect import expect_close, expect_finite, expect_raises, expect_true
 
 
 def long_tailed(rng, counts):
@@ -27,12 +27,6 @@ def log_softmax(row):
 def costs(logits, labels):
     """Each sample's cross-entropy, one after the other."""
     return np.array([-log_softmax(row)[label] for row, label in zip(logits.tolist(), labels.tolist(), strict=True)])
-
-
-def expect_finite(actual, *, cause, case):
-    """A result of the wrong kind is left to `expect_close`."""
-    wrong = isinstance(actual, float | np.floating | np.ndarray) and not np.isfinite(actual).all()
-    expect_true(not wrong, "NaN or infinity in the result", cause=cause, case=case)
 
 
 # --- class_weights --------------------------------------------------------------------------------------------------
