@@ -74,10 +74,12 @@ def picture_rows(
         gap_after: leaves a gap behind that many pictures of each row, to set a query off from its answers.
     """
     columns = max(len(row) for row in rows)
-    label, below = 1.5, 0.32 if captions else 0.06
-    width, height = label + columns + (0.3 if gap_after else 0), (1 + below) * len(rows)
-    inches = 8 / width
-    figure = Figure(figsize=(8, inches * height + 0.45), dpi=100)
+    label = 1.5 if any(labels) else 0.1
+    width = label + columns + (0.3 if gap_after else 0)
+    inches = min(8 / width, 1.5)  # of a picture's side
+    below = 0.22 / inches if captions else 0.06
+    height = (1 + below) * len(rows)
+    figure = Figure(figsize=(inches * width, inches * height + 0.45), dpi=100)
     axes = figure.add_axes((0, 0, 1, inches * height / (inches * height + 0.45)))
     for i, row in enumerate(rows):
         y = i * (1 + below)
@@ -116,7 +118,7 @@ def picture_map(xy: np.ndarray, images: np.ndarray, title: str, room: float = 0.
     value = np.clip((xy - low) / np.maximum(high - low, 1e-12), 0, 1)
     rank = xy.argsort(axis=0).argsort(axis=0) / max(len(xy) - 1, 1)
     place = (value + rank) / 2
-    figure = Figure(figsize=(8, 8.3), dpi=100)
+    figure = Figure(figsize=(8, 8.3), dpi=88)
     axes = figure.add_axes((0.05, 0.05, 0.93, 0.89))
     for i in without_overlap(place, room):
         x, y = place[i]
