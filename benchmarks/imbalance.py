@@ -1,7 +1,7 @@
 """Cures for a long tail, and for a modality that drowns the other: five seeds each, results for lesson 06.
 
-python -m benchmarks.imbalance classes       about 6 minutes on two free cores
-python -m benchmarks.imbalance modalities    about 3 minutes
+python -m benchmarks.imbalance classes       a quarter of an hour on two busy cores
+python -m benchmarks.imbalance modalities    another ten minutes
 
 Each seed's results are stored as soon as they are there, in benchmarks/results/imbalance.json.
 """

@@ -67,7 +67,7 @@ def prior_moves_the_border(share: float = 0.95, gap: float = 2.0) -> Figure:
         axes.set_xlabel("feature x")
         axes.set_yticks([])
         _bare(axes)
-    left.set_title("What training sees: π · p(x | class)\nthe border lies beyond the rare class", fontsize=10)
+    left.set_title("What training sees: π · p(x | class)\nthe border lies beyond the rare peak", fontsize=10)
     right.set_title("Divided by π: p(x | class)\nthe border lies half-way", fontsize=10)
     right.legend(frameon=False, fontsize=8, loc="upper right")
     return figure

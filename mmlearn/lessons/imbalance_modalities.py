@@ -83,8 +83,8 @@ class Fused(keras.Model):
         """(N, 8) with both modalities, or with the features of one set to 0."""
         rows = np.tile(np.asarray(keep, np.float32), (len(pairs.labels), 1))
         inputs = (pairs.images.astype(np.float32), pairs.token_ids, rows)
-        image_part, text_part = self.predict(inputs, batch_size=256, verbose=0)
-        return image_part + text_part
+        image_part, text_part = self(inputs, training=False)
+        return (image_part + text_part).numpy()
 
     def accuracy(self, pairs: Pairs, keep: tuple[float, float] = BOTH) -> float:
         """Share of right answers."""
