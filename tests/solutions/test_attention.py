@@ -105,7 +105,7 @@ def test_masking_after_the_softmax_leaves_less_than_1_and_a_large_negative_numbe
 
 
 def test_the_gradient_is_that_of_keras():
-    import keras
+    from mmlearn.quiet import keras  # isort: skip
     import tensorflow as tf
 
     rng = np.random.default_rng(0)
@@ -148,7 +148,7 @@ def test_without_the_scale_the_gradient_dies():
 
 @pytest.mark.parametrize("masked", [False, True])
 def test_multi_head_cross_attention_is_the_layer_of_keras(masked):
-    import keras
+    from mmlearn.quiet import keras
 
     keras.utils.set_random_seed(0)
     rng = np.random.default_rng(0)
