@@ -7,14 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import keras
 import numpy as np
-from keras import layers, ops
 
 from mmlearn.data import GROUPS
 from mmlearn.lessons.fusion import Pairs
 from mmlearn.lessons.models import text_encoder
 from mmlearn.lessons.similarity import image_features
+from mmlearn.quiet import keras, layers, ops
 
 UNIMODAL = ("image", "text")
 FUSIONS = ("concat", "hidden", "gated", "film", "low_rank", "tensor")
@@ -105,6 +104,10 @@ class Classifier:
     def weights(self, name: str) -> np.ndarray:
         """The matrix of one layer of the head."""
         return ops.convert_to_numpy(self.head.get_layer(name).kernel)
+
+    def classify(self, fused: np.ndarray) -> np.ndarray:
+        """The last, linear layer by itself: a fused representation -> logits (N, 8)."""
+        return fused @ self.weights("logits") + ops.convert_to_numpy(self.head.get_layer("logits").bias)
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> float:
