@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mmlearn.course.expect import expect_close, expect_raises, expect_true
+from mmlearn.course.expect import expect_allowed, expect_close, expect_finite, expect_raises, expect_true
 
 WORDS = "ant bee cat dog eel fox gnu hen ibis jay kiwi lynx mole newt owl pug".split()
 
@@ -14,23 +14,6 @@ WORDS = "ant bee cat dog eel fox gnu hen ibis jay kiwi lynx mole newt owl pug".s
 def loop(shape, value):
     """An array whose entry at each index is `value(*index)`."""
     return np.array([value(*index) for index in np.ndindex(*shape)]).reshape(shape)
-
-
-def expect_finite(actual, *, cause, case):
-    """A result of the wrong kind is left to `expect_close`."""
-    wrong = isinstance(actual, float | np.floating | np.ndarray) and not np.isfinite(actual).all()
-    expect_true(not wrong, "NaN or infinity in the result", cause=cause, case=case)
-
-
-def expect_allowed(function, *args, cause, case):
-    """The result of a call that must not raise."""
-    try:
-        return function(*args)
-    except NotImplementedError:
-        raise
-    except Exception as error:
-        problem = f"raised {type(error).__name__} ({error})"
-    return expect_true(False, problem, cause=cause, case=case)
 
 
 def expect_results(actual, names):
