@@ -64,7 +64,8 @@ class SceneReader(keras.Model):
         return self.scale * ops.sum(queries * found, axis=-1) + self.bias
 
     def call(self, inputs, training=False):
-        queries, keys = self.queries_and_keys(*inputs, training=training)
+        images, token_ids = inputs
+        queries, keys = self.queries_and_keys(images, token_ids, training=training)
         return self.answer(queries, keys, self.attention(queries, keys))
 
 
