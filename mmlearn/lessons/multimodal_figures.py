@@ -16,7 +16,7 @@ from mmlearn.lessons.multimodal import LEVELS, LOST, PIXELS
 PURPLE, GREY = "#AA4499", "#666666"
 DPI = 88
 SHORT = dict(
-    zip(GROUPS, ("smileys", "people", "animals", "food", "travel", "activities", "objects", "symbols"), strict=True)
+    zip(GROUPS, ("smileys", "people", "nature", "food", "travel", "activities", "objects", "symbols"), strict=True)
 )
 STYLES = {
     "image": ("picture only", BLUE, "s", "--"),
@@ -47,7 +47,7 @@ def verdicts(
         words_say: (N,) class numbers.
         title: states the finding.
     """
-    columns, label, height = max(map(len, names.values())), 2.0, 1.85
+    columns, label, height = max(map(len, names.values())), 2.0, 1.62
     total = height * len(names)
     figure = Figure(figsize=(1.18 * (label + columns), 1.18 * total + 0.5), dpi=DPI)
     axes = figure.add_axes((0, 0, 1, 1.18 * total / (1.18 * total + 0.5)))
@@ -55,7 +55,7 @@ def verdicts(
     for i, (heading, row) in enumerate(names.items()):
         top = i * height
         axes.plot([0.05, label + columns - 0.05], [top, top], color="#cccccc", lw=0.8)
-        axes.text(0.1, top + 0.75, textwrap.fill(heading, 20), va="center", fontsize=10.5, weight="bold")
+        axes.text(0.1, top + 0.68, textwrap.fill(heading, 20), va="center", fontsize=10.5, weight="bold")
         for j, name in enumerate(row):
             at = int(np.flatnonzero(data.names["en"] == name)[0])
             x = label + j
@@ -65,7 +65,7 @@ def verdicts(
                       linespacing=1.0)  # fmt: skip
             for k, (who, says) in enumerate((("picture", picture_says[at]), ("words", words_say[at]))):
                 right = says == data.labels[at]
-                axes.text(x + 0.5, top + 1.27 + 0.22 * k, f"{who}: {SHORT[GROUPS[says]]}", ha="center", va="top",
+                axes.text(x + 0.5, top + 1.09 + 0.21 * k, f"{who}: {SHORT[GROUPS[says]]}", ha="center", va="top",
                           fontsize=8, color=BLUE if right else ORANGE, weight="bold" if right else "normal",
                           style="normal" if right else "italic")  # fmt: skip
     axes.set(xlim=(0, label + columns), ylim=(total, 0), aspect="equal")
@@ -128,10 +128,10 @@ def clean_bars(rows: Sequence[dict], majority: float, title: str) -> Figure:
         for x, mean, deviation in zip(places, means, deviations, strict=True):
             axes.text(x, mean + deviation + 1.2, f"{mean:.1f}", ha="center", fontsize=9)
     axes.axhline(100 * majority, color=GREY, ls=":")
-    axes.text(4.5, 100 * majority + 1, "always “objects”", ha="right", fontsize=9, color="black",
+    axes.text(4.48, 100 * majority, "always “objects”", ha="left", va="center", fontsize=9, color="black",
               bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.5})  # fmt: skip
     labels = [label.replace(", ", ",\n") for label, *_ in STYLES.values()] + ["either right\n(not a model)"]
-    axes.set(xticks=range(len(methods)), ylim=(0, 92), ylabel="accuracy (%)")
+    axes.set(xticks=range(len(methods)), xlim=(-0.6, 5.3), ylim=(0, 92), ylabel="accuracy (%)")
     axes.set_xticklabels(labels)
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, loc="upper left", ncols=2)
