@@ -12,7 +12,7 @@ from nbgrader.api import Gradebook
 
 from mmlearn.course import paths
 from mmlearn.course.errors import CourseError
-from mmlearn.course.registry import course
+from mmlearn.course.registry import Topic, course
 from mmlearn.course.stubs import stub_text
 from mmlearn.grading.assignment import source_folder
 from mmlearn.grading.demo import build_class, hand_in, with_answers
@@ -24,8 +24,8 @@ THREE = [exercise.id for exercise in TOPIC.exercises[:3]]
 THREE_POINTS = sum(exercise.points for exercise in TOPIC.exercises[:3])
 
 
-def new_course(root: Path, extra: str = "") -> Path:
-    shutil.copytree(source_folder(TOPIC.id), root / "source" / TOPIC.id)
+def new_course(root: Path, extra: str = "", topic: Topic = TOPIC) -> Path:
+    shutil.copytree(source_folder(topic.id), root / "source" / topic.id)
     config = (paths.NBGRADER / "nbgrader_config.py").read_text(encoding="utf-8")
     (root / "nbgrader_config.py").write_text(config + extra, encoding="utf-8")
     return root
@@ -123,6 +123,19 @@ def test_a_score_that_a_person_gave_survives_a_new_grade(graded):
         shutil.rmtree(root / "submitted" / student)
     (mark,) = grade_class(TOPIC, root)
     assert (mark.points, mark.written) == (100, 14)
+
+
+@pytest.mark.parametrize("topic", [t for t in course().topics if t != TOPIC], ids=lambda topic: topic.id)
+def test_every_topic_is_graded_from_end_to_end(topic, tmp_path):
+    root = new_course(tmp_path, topic=topic)
+    hand_in(root, topic, "full", paths.solution_file(topic.id).read_text(encoding="utf-8"))
+    hand_in(root, topic, "untouched", stub_text(topic.id))
+    marks = {mark.student: mark for mark in grade_class(topic, root)}
+    assert [(mark.points, mark.max_points, mark.reason) for mark in marks.values()] == [
+        (topic.points, topic.points, ""),
+        (0, topic.points, ""),
+    ]
+    assert set(marks["full"].exercises) == {exercise.id for exercise in topic.exercises}
 
 
 def test_nothing_to_grade_is_said_in_a_line(tmp_path):
