@@ -11,7 +11,7 @@ READY  := .venv/.mmlearn-ready
 
 help:
 	@echo "make start    set up (once: about a minute, 3 GB), then open the course in JupyterLab"
-	@echo "make test     set up, then run the whole test suite (about 5 minutes on 2 cores)"
+	@echo "make test     set up, then run the whole test suite (about 10 minutes on 2 cores)"
 	@echo "make demo     grade a sample class of five hand-ins and print the marks"
 	@echo "For contributors:"
 	@echo "make derive   write stubs and assignments anew from solutions/ and course.toml"
