@@ -32,6 +32,7 @@ def execute(lesson: Path) -> tuple[NotebookNode, float]:
         timeout=CELL_SECONDS,
         kernel_name="python3",
         record_timing=False,
+        coalesce_streams=True,
         # Nothing into the reader's history; no warning about local sockets on this terminal.
         extra_arguments=["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=40"],
         resources={"metadata": {"path": str(lesson.parent)}},
