@@ -1,11 +1,13 @@
 """The command `mmlearn`. Each command calls one function of a room; errors a user can mend are one line."""
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from mmlearn.course.errors import CourseError
 
@@ -16,11 +18,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Multimodal deep learning, learnt by doing.",
 )
-console = Console(highlight=False)
+console = Console(highlight=False, markup=False)
 
 Name = Annotated[str, typer.Argument(help="a topic (similarity) or an exercise (similarity.top_k, or top_k)")]
 TopicName = Annotated[str, typer.Argument(metavar="TOPIC", help="a topic, e.g. similarity")]
 FileOption = Annotated[Path | None, typer.Option("--file", help="check this file instead of yours in the clone")]
+
+
+def say(text: str, style: str | None = None) -> None:
+    """Print a sentence, unbroken: a terminal wraps it, and a path in it can be copied."""
+    console.print(text, style=style, soft_wrap=True)
 
 
 @app.command()
@@ -46,7 +53,7 @@ def hint(
     """Show the next hint of an exercise: a nudge, then the method, then almost the code."""
     from mmlearn.course.hints import hint
 
-    console.print(str(hint(name, number)), markup=False)
+    say(str(hint(name, number)))
 
 
 @app.command()
@@ -61,13 +68,17 @@ def progress() -> None:
 def reset(name: Name) -> None:
     """Put the stub of an exercise, or of a whole topic, back. A backup is kept."""
     from mmlearn.course import paths
+    from mmlearn.course.load import file_under_test
     from mmlearn.course.registry import course
     from mmlearn.course.reset import reset
 
     topic, exercises = course().find(name)
     exercise = exercises[0] if name != topic.id else None
-    backup = reset(topic, exercise, paths.stub_file(topic.id))
-    console.print(f"{name} is a stub again." + (f" Your file as it was: {paths.short(backup)}" if backup else ""))
+    file = file_under_test(topic.id)
+    backup = reset(topic, exercise, file)
+    say(f"{name} is a stub again in {paths.short(file)}.")
+    if backup:
+        say(f"The file as it was: {paths.short(backup)}")
 
 
 @app.command()
@@ -80,29 +91,29 @@ def assignment(
     from mmlearn.course.registry import course
     from mmlearn.grading.handin import work_copy
 
-    notebook = work_copy(course().topic(topic), to or paths.ROOT / "work" / topic)
-    console.print(f"Open {paths.short(notebook)}; hand in with: mmlearn submit {topic}")
+    notebook = work_copy(course().topic(topic), (to or paths.ROOT / "work" / topic).resolve())
+    say(f"Open {paths.short(notebook)} and go on in the {topic}.py beside it.")
+    say(f"Hand in with: mmlearn submit {topic}" + (f" --from {to}" if to else ""))
 
 
 @app.command()
 def submit(
     topic: TopicName,
     folder: Annotated[
-        Path | None, typer.Option("--from", help="folder of the assignment; default: here, else work/<topic>")
+        Path | None,
+        typer.Option("--from", help="the assignment's folder, or mmlearn/exercises; default: here, else work/<topic>"),
     ] = None,
 ) -> None:
     """Hand in your notebook and module, to nbgrader's exchange if there is one, else to exercises/submitted/."""
     from mmlearn.course import paths
     from mmlearn.course.registry import course
-    from mmlearn.grading.handin import submit
+    from mmlearn.grading.handin import folder_to_submit, submit
 
     found = course().topic(topic)
-    work = paths.ROOT / "work" / topic
-    here = (Path.cwd() / f"{topic}.ipynb").is_file() and (Path.cwd() / f"{topic}.py").is_file()
-    handed_in = submit(found, folder or (Path.cwd() if here or not work.is_dir() else work))
-    console.print(f"Handed in {paths.short(handed_in.module)} to {handed_in.place}")
+    handed_in = submit(found, folder_to_submit(found, folder))
+    say(f"Handed in {paths.short(handed_in.module)} to {handed_in.place}")
     if handed_in.notebook is None and found.written:
-        console.print(
+        say(
             f"Its {len(found.written)} written questions are unanswered. To answer them: mmlearn assignment {topic}, "
             "then hand in again."
         )
@@ -123,9 +134,9 @@ def grade(
 
     root = (course_folder or paths.NBGRADER).resolve()
     found = course().topic(topic)
-    marks = grade_class(found, root, on_done=lambda mark: console.print(line(mark), style="dim"))
+    marks = grade_class(found, root, on_done=lambda mark: say(line(mark), style="dim"))
     console.print(marks_table(found, marks))
-    console.print(f"Marks: {paths.short(root / 'marks' / topic)}.csv   Feedback: {paths.short(root / 'feedback')}")
+    say(f"Marks: {paths.short(root / 'marks' / topic)}.csv   Feedback: {paths.short(root / 'feedback')}")
 
 
 @app.command()
@@ -137,10 +148,10 @@ def demo(
     from mmlearn.course.registry import course
     from mmlearn.grading.demo import build_class
 
-    root = folder or paths.ROOT / "demo"
+    root = (folder or paths.ROOT / "demo").resolve()
     topic = course().topic("similarity")
     build_class(topic, root)
-    console.print(f"A class of five in {paths.short(root)}; grading {topic.id} with nbgrader (about 40 s) ...")
+    say(f"A class of five in {paths.short(root)}; grading {topic.id} with nbgrader (about 40 s) ...")
     grade(topic.id, root)
 
 
@@ -162,7 +173,7 @@ def derive() -> None:
             kept.append(str(error))
         changed += write_assignment(topic)
         for path in changed:
-            console.print(f"wrote {paths.short(path)}")
+            say(f"wrote {paths.short(path)}")
     if kept:
         raise CourseError("; ".join(kept))
 
@@ -175,9 +186,9 @@ def doctor() -> None:
     findings = examine()
     for finding in findings:
         sign, style = ("✓", "green") if finding.fine else ("!", "yellow") if finding.optional else ("✗", "red")
-        console.print(f"[{style}]{sign}[/] {finding.what}")
+        console.print(Text.assemble((sign, style), " ", finding.what))
         if not finding.fine:
-            console.print(f"    {finding.mend}", style="dim")
+            say(f"    {finding.mend}", style="dim")
     raise typer.Exit(0 if all(finding.fine or finding.optional for finding in findings) else 1)
 
 
@@ -190,10 +201,18 @@ def lab(context: typer.Context) -> None:
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that has no ✓ shows ? and goes on
     try:
         app()
     except CourseError as error:
         print(f"mmlearn: {error}", file=sys.stderr)
+        sys.exit(1)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        print(f"mmlearn: {error.strerror}: {error.filename}", file=sys.stderr)
         sys.exit(1)
 
 

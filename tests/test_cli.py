@@ -7,6 +7,7 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
+from mmlearn import doctor
 from mmlearn.cli import app
 from mmlearn.course import paths
 from mmlearn.course.stubs import stub_text
@@ -58,12 +59,16 @@ def test_hints_come_one_after_another(clone):
 
 
 def test_progress_goes_on_where_you_stopped(clone):
-    assert "next: embeddings.build_vocabulary" in mmlearn("progress") or "next: similarity" in mmlearn("progress")
+    assert "0 of 500 points; next: embeddings.build_vocabulary" in mmlearn("progress")
     shutil.copyfile(paths.solution_file("similarity"), clone / "similarity.py")
     mmlearn("check", "similarity")
     told = mmlearn("progress")
-    assert "100/100" not in told
+    assert "100 of 500 points" in told
     assert "✓  similarity.l2_normalize" in told
+    mmlearn("reset", "similarity.top_k")
+    told = mmlearn("progress")
+    assert "76 of 500 points" in told  # recall_at_k rests on it
+    assert "changed" in told
 
 
 def test_reset_of_an_exercise_keeps_the_rest_and_a_backup(clone):
@@ -75,7 +80,8 @@ def test_reset_of_an_exercise_keeps_the_rest_and_a_backup(clone):
     assert "1 of 1 correct" in mmlearn("check", "cosine_similarity")
     (backup,) = (clone / "state" / "backups").iterdir()
     assert backup.read_text() == before != after
-    assert backup.name in told.replace("\n", "")
+    assert backup.name in told
+    assert "similarity.py" in told
 
 
 def test_reset_of_a_topic_gives_the_stub(clone):
@@ -98,3 +104,54 @@ def test_doctor_looks_at_everything_and_finds_this_machine_well():
     told = " ".join(result.stdout.split())
     for part in ("Python 3.", "packages in range", "the course: ", "the data: every file as it should be", "sandbox"):
         assert part in told
+
+
+def test_reset_is_of_the_file_that_is_checked(clone):
+    work = clone / "work"
+    work.mkdir()
+    solution = paths.solution_file("similarity").read_text(encoding="utf-8")
+    (clone / "similarity.py").write_text(solution, encoding="utf-8")
+    (work / "similarity.py").write_text(solution, encoding="utf-8")
+    (work / "similarity.ipynb").write_text("{}")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(work)
+        mmlearn("reset", "top_k")
+    assert (clone / "similarity.py").read_text(encoding="utf-8") == solution
+    assert (work / "similarity.py").read_text(encoding="utf-8") != solution
+
+
+def test_the_demo_removes_no_folder_that_is_not_its_own(tmp_path):
+    (tmp_path / "thesis.docx").write_text("years of work")
+    result = CliRunner().invoke(app, ["demo", "--folder", str(tmp_path)])
+    assert "is no demo class: name a new folder" in str(result.exception)
+    assert (tmp_path / "thesis.docx").read_text() == "years of work"
+
+
+def test_brackets_in_a_message_are_printed_as_they_are(clone):
+    (clone / "similarity.py").write_text("x = [/tmp] retrun [i]\n")
+    assert "[/tmp]retrun[i]" in "".join(mmlearn("check", "csls", code=1).split())
+
+
+def test_a_file_that_cannot_be_written_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    command = [sys.executable, "-m", "mmlearn.cli", "assignment", "similarity", "--to", str(tmp_path / "file" / "work")]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stderr.startswith("mmlearn: Not a directory: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_doctor_names_what_is_missing(monkeypatch):
+    real = doctor.version
+
+    def version(name: str) -> str:
+        if name == "keras":
+            raise doctor.PackageNotFoundError(name)
+        return real(name)
+
+    monkeypatch.setattr(doctor, "version", version)
+    monkeypatch.setattr(doctor, "_data", lambda: 1 / 0)
+    monkeypatch.setattr(doctor, "_exchange", lambda: doctor.Finding(True, ""))
+    told = {finding.what: finding for finding in doctor.examine() if not finding.fine}
+    assert any(what.startswith("keras: missing, wanted ") for what in told)
+    assert any("ZeroDivisionError" in what for what in told)

@@ -13,6 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from mmlearn.course import paths
+from mmlearn.course.check import examine
+from mmlearn.course.registry import course
 
 # A room may import the rooms below it, never one above or beside it.
 LAYERS = [["cli"], ["doctor"], ["grading"], ["interview", "lessons"], ["course"], ["data"], ["quiet"]]
@@ -74,7 +76,6 @@ def test_no_module_holds_two_ideas():
     [
         "import mmlearn",
         "import mmlearn.cli, mmlearn.course, mmlearn.data, mmlearn.grading, mmlearn.interview.bank",
-        "from mmlearn.course.check import check; check('similarity.l2_normalize')",
     ],
 )
 def test_tensorflow_is_not_loaded_where_it_is_not_needed(statement):
@@ -83,6 +84,19 @@ def test_tensorflow_is_not_loaded_where_it_is_not_needed(statement):
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip().splitlines()[-1] == "[]"
     assert result.stderr == ""
+
+
+def test_a_check_of_a_numpy_topic_never_loads_tensorflow(tmp_path):
+    topic = course().topic("similarity")
+    solution = paths.solution_file(topic.id).read_text(encoding="utf-8")
+    heavy = {"tensorflow", "keras", "nbgrader", "matplotlib", "sklearn", "scipy"}
+    # Loaded by the checking process itself, after pytest, the plugin and the test file.
+    file = tmp_path / "similarity.py"
+    file.write_text(f"{solution}\nimport sys\nassert not {heavy!r} & set(sys.modules)\n", encoding="utf-8")
+    report = examine(topic, topic.exercises[:1], file)
+    assert report.all_correct, repr(report)
+    file.write_text(f"{solution}\nimport sys\nassert not {{'numpy'}} & set(sys.modules)\n", encoding="utf-8")
+    assert not examine(topic, topic.exercises[:1], file).all_correct
 
 
 def project() -> dict:

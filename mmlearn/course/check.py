@@ -1,5 +1,6 @@
 """`check`: what is right, what is wrong and why, for the exercises of one file."""
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -86,7 +87,9 @@ def check(name: str, file: Path | None = None) -> Report:
     topic, exercises = course().find(name)
     report = examine(topic, exercises, file_under_test(topic.id, file))
     if file is None:
-        remember(report)
+        # A read-only clone still gets its answer.
+        with contextlib.suppress(OSError):
+            remember(report)
     return report
 
 
@@ -103,12 +106,16 @@ def examine(topic: Topic, exercises: Iterable[Exercise], file: Path, *, seed: in
     try:
         source = read_source(file)
     except Unreadable as reason:
-        return Report(topic, file, _all_unchecked(exercises, str(reason)))
+        mend = f"; `mmlearn reset {topic.id}` brings the stub back" if not file.exists() else ""
+        return Report(topic, file, _all_unchecked(exercises, f"{reason}{mend}"))
     stub = stub_source(topic.id)
     settled: dict[str, Result] = {}
     for exercise in exercises:
         if is_untouched(source, stub, exercise.id):
-            settled[exercise.id] = Result(exercise, State.NOT_ATTEMPTED)
+            twice = f"{exercise.id} is defined twice: the last one counts, and that is the stub"
+            settled[exercise.id] = Result(
+                exercise, State.NOT_ATTEMPTED, message=twice if source.defined_twice(exercise.id) else ""
+            )
         elif not source.binds(exercise.id):
             missing = f"there is no function {exercise.id} in {paths.short(file)}: was it renamed or deleted?"
             settled[exercise.id] = Result(exercise, State.WRONG, message=missing)

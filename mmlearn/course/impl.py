@@ -38,8 +38,9 @@ class Contestant:
             reply = encode({"result": result})
         except CodecError as error:
             return _failed("TypeError", f"{name} returned something that cannot be checked: {error}")
-        if encode([args, kwargs]) != encode([decode(request)["args"], decode(request)["kwargs"]]):
-            changed = _changed_argument(function, args, decode(request)["args"])
+        before = decode(request)
+        if _bytes_of([args, kwargs]) != _bytes_of([before["args"], before["kwargs"]]):
+            changed = _changed_argument(function, args, before["args"])
             return _failed("AssertionError", f"{name} changed {changed} in place; work on a copy", mutated=True)
         return reply
 
@@ -71,8 +72,22 @@ class Impl:
         return call
 
 
+def _bytes_of(value: Any) -> bytes | None:
+    """The encoded value; None where it can no longer be encoded, since something else was put into it."""
+    try:
+        return encode(value)
+    except CodecError:
+        return None
+
+
 def _failed(kind: str, message: str, **details: object) -> bytes:
-    return encode({"error": kind, "message": message[:2000], **details})
+    # A lone surrogate is legal in a str and not in a message.
+    clean = {key: _encodable(value) if isinstance(value, str) else value for key, value in details.items()}
+    return encode({"error": kind, "message": _encodable(message[:2000]), **clean})
+
+
+def _encodable(text: str) -> str:
+    return text.encode("utf-8", "replace").decode("utf-8")
 
 
 def _builtin_name(error: Exception) -> str:
@@ -95,8 +110,12 @@ def _rebuild(reply: dict) -> Exception:
 
 def _changed_argument(function: Callable, after: list, before: list) -> str:
     """Which argument differs, by its name if the function's signature tells it."""
-    position = next((i for i, (a, b) in enumerate(zip(after, before, strict=True)) if encode(a) != encode(b)), None)
-    names = list(inspect.signature(function).parameters)
+    pairs = enumerate(zip(after, before, strict=True))
+    position = next((i for i, (a, b) in pairs if _bytes_of(a) != _bytes_of(b)), None)
+    try:
+        names = list(inspect.signature(function).parameters)
+    except (ValueError, TypeError):  # a built-in without a signature
+        names = []
     if position is None or position >= len(names):
         return "one of its arguments"
     return f"its argument `{names[position]}`"

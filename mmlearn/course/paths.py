@@ -18,6 +18,8 @@ def require_clone() -> None:
         raise CourseError(
             f"no exercises/course.toml beside the package in {ROOT}: clone the repository and run `make start` in it"
         )
+    if "[" in str(ROOT):
+        raise CourseError(f"the course lies in {ROOT}, and pytest cannot cope with the [: move it")
 
 
 def solution_file(topic: str) -> Path:
@@ -38,6 +40,8 @@ def mutants_file(topic: str) -> Path:
 
 
 def short(path: Path) -> str:
-    """`path` as a reader would write it: relative to the clone or to the current folder, whichever is shorter."""
-    inside = [str(path.relative_to(base)) for base in (ROOT, Path.cwd()) if path.is_relative_to(base)]
+    """`path` as a reader would write it: relative to the current folder or, inside the clone, to the clone."""
+    here = Path.cwd()
+    bases = [here, ROOT] if here.is_relative_to(ROOT) else [here]
+    inside = [str(path.relative_to(base)) for base in bases if path.is_relative_to(base)]
     return min(inside, key=len, default=str(path))

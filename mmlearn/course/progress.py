@@ -22,13 +22,18 @@ class Entry:
     hints: int = 0  # how many hints were shown
 
 
+_TYPES = {"state": str, "points": int | float, "answer": str, "tests": str, "checked": str, "hints": int}
+
+
 def read(name: str) -> Entry:
     """What is remembered of the exercise `topic.exercise`; an empty entry if nothing, or if the file is damaged."""
     try:
         stored = json.loads((paths.STATE / "progress" / f"{name}.json").read_text(encoding="utf-8"))
-        return Entry(**{field.name: stored[field.name] for field in fields(Entry) if field.name in stored})
-    except (FileNotFoundError, json.JSONDecodeError, TypeError):
+        entry = Entry(**{field.name: stored[field.name] for field in fields(Entry) if field.name in stored})
+    except (OSError, ValueError, TypeError):  # JSON's and Unicode's errors are ValueErrors
         return Entry()
+    whole = all(isinstance(getattr(entry, field.name), _TYPES[field.name]) for field in fields(Entry))
+    return entry if whole else Entry()
 
 
 def record(name: str, *, state: str, points: float, answer: str, tests: str) -> None:

@@ -143,8 +143,15 @@ def _pytest_arguments(
 
 
 def _environment() -> dict[str, str]:
-    # No plugins of the environment: they cost half a second, and the tests use none.
-    return os.environ | {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "MPLBACKEND": "Agg", "PYTHONUTF8": "1"}
+    return os.environ | {
+        # No plugins or options of the environment: plugins cost half a second, and the tests use none.
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+        "PYTEST_ADDOPTS": "",
+        # A file in the current folder is neither handed in nor meant to stand in for a module of Python's.
+        "PYTHONSAFEPATH": "1",
+        "PYTHONUTF8": "1",
+        "MPLBACKEND": "Agg",
+    }
 
 
 def _events(command: list[str], log: Path, events: Path, seconds: float) -> Iterator[dict]:

@@ -8,7 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mmlearn.course import paths, progress
-from mmlearn.course.check import Report, Result, State
+from mmlearn.course.check import Report, Result, State, has_passed
+from mmlearn.course.load import file_under_test
 from mmlearn.course.registry import course
 
 # A sign and a word beside the colour: no one needs to tell red from green. (Colours: Okabe and Ito 2008.)
@@ -48,7 +49,7 @@ def _what_next(report: Report) -> str:
 def _explanation(result: Result) -> tuple[str, str]:
     if result.state is State.NOT_ATTEMPTED:
         exercise = result.exercise
-        return "", f"{exercise.title}: {exercise.stars}, about {exercise.minutes} min"
+        return result.message, f"{exercise.title}: {exercise.stars}, about {exercise.minutes} min"
     return result.message, result.detail
 
 
@@ -115,17 +116,23 @@ def progress_table() -> Group:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for heading in ("", "exercise", "points", "", "min"):
         table.add_column(heading, justify="right" if heading in ("points", "min") else "left", no_wrap=True)
+    table.add_column("")
     earned = possible = 0.0
     following = ""
     for topic in course().topics:
         table.add_row("", Text(f"{topic.title} ({topic.lesson})", style="bold"))
         for exercise in topic.exercises:
             entry = progress.read(exercise.name)
-            state = State(entry.state) if entry.state else State.NOT_ATTEMPTED
+            state = State(entry.state) if entry.state in list(State) else State.NOT_ATTEMPTED
+            changed = state is State.CORRECT and not has_passed(exercise, file_under_test(topic.id))
+            if changed:  # a pass holds for the answer that was checked; what stands there now is another
+                state = State.NOT_ATTEMPTED
+            gained = 0.0 if changed else entry.points
             sign = Text(_SIGN[state], style=_TERMINAL[state])
-            points = f"{number(entry.points)}/{number(exercise.points)}"
-            table.add_row(sign, exercise.name, points, exercise.stars, str(exercise.minutes))
-            earned, possible = earned + entry.points, possible + exercise.points
+            points = f"{number(gained)}/{number(exercise.points)}"
+            note = "changed" if changed else ""
+            table.add_row(sign, exercise.name, points, exercise.stars, str(exercise.minutes), note)
+            earned, possible = earned + gained, possible + exercise.points
             if state is not State.CORRECT and not following:
                 following = f"next: {exercise.name}, {exercise.title} (notebooks/{topic.lesson}.ipynb)"
     return Group(table, Text(f"\n{number(earned)} of {number(possible)} points; {following or 'all done'}"))

@@ -29,6 +29,9 @@ class Source:
         found = [node for node in self.tree.body if _defines(node, name)]
         return found[-1] if found and isinstance(found[-1], ast.FunctionDef | ast.ClassDef) else None
 
+    def defined_twice(self, name: str) -> bool:
+        return sum(_defines(node, name) for node in self.tree.body) > 1
+
     def binds(self, name: str) -> bool:
         """Whether the file's top level gives `name` a meaning, by a definition or otherwise."""
         return any(
@@ -106,7 +109,10 @@ def rule_broken(source: Source, name: str, forbidden: Iterable[str], needs_one_o
     (`numpy.sort`) means that name and what is below it.
     """
     used = names_used(source, name)
-    for rule in (*ALWAYS_FORBIDDEN, *forbidden):
+    for rule in ALWAYS_FORBIDDEN:  # as a name by itself: `re.compile` and `model.compile` are other things
+        if any(dotted.removeprefix("builtins.").split(".")[0] == rule for dotted in used):
+            return f"this exercise is to be solved without {rule}"
+    for rule in forbidden:
         if any(_matches(rule, dotted) for dotted in used):
             return f"this exercise is to be solved without {rule}"
     wanted = tuple(needs_one_of)

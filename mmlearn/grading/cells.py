@@ -4,7 +4,7 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from mmlearn.course.check import Report, examine, remember
+from mmlearn.course.check import Report, State, examine, remember
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import course
 from mmlearn.course.source import Unreadable, read_source
@@ -28,18 +28,29 @@ def score(name: str) -> float:
     topic, exercises = course().find(name)
     if len(exercises) != 1:
         raise CourseError(f"{name} is a topic; a graded cell checks one exercise")
-    report = _examine_all(topic.id, Path.cwd() / f"{topic.id}.py", _digest(topic.id), tests_digest(topic.id))
+    file = _beside_the_notebook() / f"{topic.id}.py"
+    report = _examine_all(topic.id, file, _digest(file), tests_digest(topic.id))
     (result,) = [result for result in report.results if result.exercise == exercises[0]]
     one = Report(report.topic, report.file, (result,))
     if os.environ.get("NBGRADER_EXECUTION") is None:  # a learner at work, not an instructor's grade
         remember(one)
+        if result.state is State.COULD_NOT_CHECK:
+            _examine_all.cache_clear()  # what stood in the way may be gone when the cell is run again
     display(one)
     return float(min(max(result.points, 0.0), exercises[0].points))
 
 
-def _digest(topic: str) -> str:
+def _beside_the_notebook() -> Path:
+    """The folder that the kernel was started in, wherever a cell has gone since."""
+    from IPython import get_ipython
+
+    shell = get_ipython()
+    return Path(shell.starting_dir) if shell is not None else Path.cwd()
+
+
+def _digest(file: Path) -> str:
     try:
-        return read_source(Path.cwd() / f"{topic}.py").digest
+        return read_source(file).digest
     except Unreadable as reason:
         return str(reason)
 

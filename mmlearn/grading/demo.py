@@ -4,10 +4,13 @@ import shutil
 from pathlib import Path
 
 from mmlearn.course import paths
+from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
 from mmlearn.course.source import read_source
 from mmlearn.course.stubs import stub_source, stub_text
 from mmlearn.grading.assignment import assignment_text, source_folder
+
+MARKER = ".mmlearn-demo"  # by it, a folder is known to be ours to remove
 
 
 def build_class(topic: Topic, root: Path) -> None:
@@ -15,10 +18,17 @@ def build_class(topic: Topic, root: Path) -> None:
 
     Args:
         topic: what is handed in.
-        root: made anew if it is there.
+        root: made anew if an earlier demo class is there.
+
+    Raises:
+        CourseError: something else is there; it is left as it is.
     """
     if root.exists():
+        if not (root / MARKER).is_file():
+            raise CourseError(f"{paths.short(root)} is there and is no demo class: name a new folder")
         shutil.rmtree(root)
+    root.mkdir(parents=True)
+    (root / MARKER).touch()
     shutil.copytree(source_folder(topic.id), root / "source" / topic.id)
     shutil.copyfile(paths.NBGRADER / "nbgrader_config.py", root / "nbgrader_config.py")
     solution = paths.solution_file(topic.id).read_text(encoding="utf-8")

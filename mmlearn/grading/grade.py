@@ -8,12 +8,10 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-import nbformat
-
 from mmlearn.course import paths
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
-from mmlearn.course.source import Unreadable, read_source
+from mmlearn.grading.faults import hand_in_fault
 
 
 @dataclass(frozen=True)
@@ -32,34 +30,6 @@ class Mark:
 def hand_ins(root: Path, topic: str) -> list[Path]:
     """The folders `submitted/<student>/<topic>` of a course, by student."""
     return sorted(path for path in (root / "submitted").glob(f"*/{topic}") if path.is_dir())
-
-
-def fault(folder: Path, topic: str) -> str:
-    """What keeps a hand-in from being graded, in one line; "" if nothing does."""
-    return _notebook_fault(folder / f"{topic}.ipynb") or _module_fault(folder / f"{topic}.py")
-
-
-def _notebook_fault(notebook: Path) -> str:
-    try:
-        nbformat.validate(nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4))
-    except FileNotFoundError:
-        return f"{notebook.name} is missing"
-    except UnicodeDecodeError:
-        return f"{notebook.name} is not UTF-8 text"
-    except nbformat.ValidationError as error:
-        return f"{notebook.name} is not a valid notebook: {str(error).splitlines()[0]}"
-    # nbformat raises its own NotJSONError, and AttributeError or KeyError for JSON that is no notebook.
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
-        return f"{notebook.name} is not a notebook: {str(error).splitlines()[0]:.100}"
-    return ""
-
-
-def _module_fault(module: Path) -> str:
-    try:
-        read_source(module)
-    except Unreadable as reason:
-        return str(reason).replace(paths.short(module), module.name)
-    return ""
 
 
 def grade_class(topic: Topic, root: Path, on_done: Callable[[Mark], None] = lambda mark: None) -> list[Mark]:
@@ -84,13 +54,14 @@ def grade_class(topic: Topic, root: Path, on_done: Callable[[Mark], None] = lamb
         _release(api, topic, root)
         for folder in folders:
             student = folder.parent.name
-            reason = fault(folder, topic.id)
+            reason = hand_in_fault(folder, topic)
             result = api.autograde(topic.id, student, force=True, create=True)
             if result["success"]:
                 result = api.generate_feedback(topic.id, student, force=True)
             if not result["success"]:
                 reason = reason or _last_error(result)
                 _write_reason(root / "feedback" / student / topic.id / f"{topic.id}.html", topic, reason)
+                _take_back(api, topic, student)
             mark = _mark(api, topic, student, reason, graded=result["success"])
             marks.append(mark)
             on_done(mark)
@@ -135,7 +106,13 @@ def _release(api, topic: Topic, root: Path) -> None:
 
 
 def _last_error(result: dict) -> str:
-    """The line of nbgrader's log that says what went wrong: the last one of its first traceback."""
+    """What went wrong, from nbgrader's log: a sentence of ours if we know it, else the end of its first traceback."""
+    for sign, told in {
+        "DeadKernelError": "the notebook ends its own kernel: delete the cell that does",
+        "unresponsive": "the notebook hangs: delete the cell that does not end",
+    }.items():
+        if sign in result.get("log", ""):
+            return told
     lines = [line for line in result.get("log", "").splitlines() if line.strip()]
     raised = [line for line in lines if ": " in line and not line.startswith(("[", " "))]
     return raised[0] if raised else result["error"].strip().splitlines()[-1]
@@ -155,6 +132,18 @@ def _mark(api, topic: Topic, student: str, reason: str, graded: bool) -> Mark:
             if by_hand and not any(grade.needs_manual_grade for grade in by_hand):
                 written = sum(grade.score for grade in by_hand)
     return Mark(student, sum(points.values()), topic.points, written, max_written, points, reason)
+
+
+def _take_back(api, topic: Topic, student: str) -> None:
+    """What cannot be graded now earns nothing by an earlier hand-in's points; a person's scores stay."""
+    with api.gradebook as gradebook:
+        gradebook.update_or_create_student(student)
+        submission = gradebook.update_or_create_submission(topic.id, student)
+        for notebook in submission.notebooks:
+            for grade in notebook.grades:
+                if any(exercise.id == grade.name for exercise in topic.exercises):
+                    grade.auto_score = 0.0
+        gradebook.db.commit()
 
 
 def _write_reason(page: Path, topic: Topic, reason: str) -> None:

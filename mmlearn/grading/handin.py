@@ -3,6 +3,7 @@
 import getpass
 import logging
 import os
+import re
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -11,10 +12,10 @@ from pathlib import Path
 
 from mmlearn.course import paths
 from mmlearn.course.errors import CourseError
-from mmlearn.course.load import file_under_test
 from mmlearn.course.registry import Topic, course
-from mmlearn.course.source import Unreadable, read_source
+from mmlearn.course.stubs import is_edited, stub_text
 from mmlearn.grading.assignment import assignment_text
+from mmlearn.grading.faults import module_fault, notebook_fault
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,53 @@ class HandIn:
 
 
 def username() -> str:
-    """The name a hand-in goes by: $JUPYTERHUB_USER, else the user of this machine."""
-    return os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    """The name a hand-in goes by: $JUPYTERHUB_USER, else the user of this machine.
+
+    Raises:
+        CourseError: there is none, or it cannot be the name of a folder.
+    """
+    try:
+        name = os.environ.get("JUPYTERHUB_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        raise CourseError("this machine does not know who you are: set JUPYTERHUB_USER to your name") from None
+    if not re.fullmatch(r"[\w@+-][\w@+. -]*", name):
+        raise CourseError(f"{name!r} cannot name a folder: set JUPYTERHUB_USER to letters, digits, . - _ + @")
+    return name
+
+
+def folder_to_submit(topic: Topic, named: Path | None) -> Path:
+    """Where the work lies that is to be handed in.
+
+    Args:
+        topic: what is handed in.
+        named: the folder that the learner named, if any; else the current one if it holds the assignment, else
+            `work/<topic>` if that is there, else the clone's `mmlearn/exercises`.
+
+    Raises:
+        CourseError: the named folder does not hold the topic's module, or `work/` and the clone hold different answers.
+    """
+    module = f"{topic.id}.py"
+    if named is not None:
+        if not (named / module).is_file():
+            raise CourseError(f"{named} holds no {module}: name the folder of your assignment, or mmlearn/exercises")
+        return named
+    here, work, clone = Path.cwd(), paths.ROOT / "work" / topic.id, paths.stub_file(topic.id)
+    if (here / module).is_file() and (here / f"{topic.id}.ipynb").is_file():
+        return here
+    if not (work / module).is_file():
+        return clone.parent
+    texts = [file.read_text(encoding="utf-8", errors="replace") for file in (work / module, clone) if file.is_file()]
+    if len(set(texts)) > 1 and all(map(is_edited, texts)):
+        raise CourseError(
+            f"{paths.short(work / module)} and {paths.short(clone)} both hold answers, and differ: "
+            f"say which by --from {paths.short(work)} or --from {paths.short(clone.parent)}"
+        )
+    if len(set(texts)) > 1 and is_edited(texts[1]):
+        raise CourseError(
+            f"your answers are in {paths.short(clone)}, not in {paths.short(work)}: "
+            f"copy them there, or hand in by --from {paths.short(clone.parent)}"
+        )
+    return work
 
 
 def submit(topic: Topic, folder: Path, root: Path = paths.NBGRADER) -> HandIn:
@@ -36,19 +82,18 @@ def submit(topic: Topic, folder: Path, root: Path = paths.NBGRADER) -> HandIn:
 
     Args:
         topic: what is handed in.
-        folder: where the learner works. If the topic's assignment notebook stands there, it and the module beside it
-            are handed in; else `mmlearn/exercises/<topic>.py` with an unanswered notebook.
+        folder: holds the module; the topic's assignment notebook beside it is handed in with it, or, if there is
+            none, an unanswered one.
         root: the course folder, for hand-ins without an exchange.
 
     Raises:
-        CourseError: the module does not parse, or the exchange refuses.
+        CourseError: the module does not parse, the notebook is damaged, or the exchange refuses.
     """
-    module = file_under_test(topic.id, folder=folder)
+    module = folder.resolve() / f"{topic.id}.py"
     notebook = module.with_suffix(".ipynb") if module.with_suffix(".ipynb").is_file() else None
-    try:
-        read_source(module)
-    except Unreadable as reason:
-        raise CourseError(f"not handed in: {reason}") from None
+    reason = module_fault(module) or (notebook_fault(notebook, topic) if notebook else "")
+    if reason:
+        raise CourseError(f"not handed in: {reason}")
     with tempfile.TemporaryDirectory(prefix="mmlearn-submit-") as temporary:
         packed = Path(temporary) / topic.id
         packed.mkdir()
@@ -70,9 +115,11 @@ def work_copy(topic: Topic, folder: Path) -> Path:
     notebook = folder / f"{topic.id}.ipynb"
     if notebook.exists() or (folder / f"{topic.id}.py").exists():
         raise CourseError(f"{paths.short(folder)} holds this assignment already; nothing was changed")
+    mine = paths.stub_file(topic.id)
+    module = mine.read_bytes() if mine.is_file() else stub_text(topic.id).encode()
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{topic.id}.py").write_bytes(module)
     notebook.write_text(assignment_text(topic, release=True), encoding="utf-8")
-    shutil.copyfile(paths.stub_file(topic.id), folder / f"{topic.id}.py")
     return notebook
 
 

@@ -66,6 +66,26 @@ def test_a_missing_file_cannot_be_checked(tmp_path):
     assert "is missing" in report.results[0].message
 
 
+def test_a_file_in_the_current_folder_does_not_stand_in_for_pythons(tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise RuntimeError('shadowed')\n")
+    (tmp_path / "helper.py").write_text("value = 1\n")
+    monkeypatch.chdir(tmp_path)
+    solution = paths.solution_file("similarity").read_text(encoding="utf-8")
+    (result,) = look(tmp_path, solution, "csls").values()
+    assert result.state is State.CORRECT
+    (result,) = look(tmp_path, "import helper\n" + solution, "csls").values()
+    assert "No module named 'helper'" in result.message, "what is not handed in must not pass a check"
+
+
+def test_an_answer_above_its_stub_is_told(tmp_path):
+    solution = paths.solution_file("similarity").read_text(encoding="utf-8")
+    (result,) = look(tmp_path, solution + "\n" + stub_text("similarity"), "csls").values()
+    assert (result.state, result.message) == (
+        State.NOT_ATTEMPTED,
+        "csls is defined twice: the last one counts, and that is the stub",
+    )
+
+
 def test_a_renamed_function_is_named(tmp_path):
     (result,) = look(tmp_path, HEAD + "def topk(scores, k):\n    return scores\n", "top_k").values()
     assert result.state is State.WRONG

@@ -29,6 +29,13 @@ def calls_unfinished():
 def returns_generator():
     return (n for n in range(3))
 
+def surrogate():
+    raise ValueError("\\ud800")
+
+def puts_an_object_into(items):
+    items.append(object())
+    return 1
+
 def bad_unicode():
     b"\\xff".decode("utf-8")
 """
@@ -71,6 +78,16 @@ def test_a_missing_function_and_a_result_that_cannot_cross_are_errors(impl):
         impl.nowhere()
     with pytest.raises(TypeError, match="a generator cannot be passed"):
         impl.returns_generator()
+
+
+def test_an_argument_that_can_no_longer_be_passed_was_changed(impl):
+    with pytest.raises(AssertionError, match="changed its argument `items` in place"):
+        impl.puts_an_object_into([1])
+
+
+def test_a_message_that_is_no_text_crosses_as_good_as_it_can(impl):
+    with pytest.raises(ValueError, match=r"\?"):
+        impl.surrogate()
 
 
 def test_an_exception_whose_class_wants_other_arguments_crosses(impl):

@@ -23,8 +23,8 @@ def test_what_is_recorded_is_read_and_hints_stay():
 def test_nothing_or_a_damaged_file_is_an_empty_entry(own_state):
     assert progress.read("t.f") == progress.Entry()
     (own_state / "progress").mkdir()
-    for text in ("", "[", "[1]", "{}", json.dumps({"unknown": 1})):
-        (own_state / "progress" / "t.f.json").write_text(text)
+    for text in ("", "[", "[1]", "{}", json.dumps({"unknown": 1}), '{"points": null}', '{"state": 3}', "\udcff"):
+        (own_state / "progress" / "t.f.json").write_bytes(text.encode("utf-8", "surrogateescape"))
         assert progress.read("t.f") == progress.Entry()
 
 

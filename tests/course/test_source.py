@@ -60,6 +60,13 @@ def test_a_forbidden_import_of_another_exercise_does_not_count(source):
     assert rule_broken(source(text), "g", ["sklearn"], [])
 
 
+def test_compile_of_a_module_or_model_is_not_pythons_own(source):
+    text = "import re\ndef f(model, x):\n    model.compile()\n    return re.compile(x)\n"
+    text += "def g(x):\n    return compile(x, '', 'eval')\n"
+    assert rule_broken(source(text), "f", [], []) == ""
+    assert rule_broken(source(text), "g", [], []) == "this exercise is to be solved without compile"
+
+
 def test_rules_with_and_without_a_dot(source):
     text = "import numpy as np\ndef f(x):\n    return np.sort(x).sum()\n"
     assert rule_broken(source(text), "f", ["numpy.sort"], [])

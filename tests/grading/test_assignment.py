@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
@@ -42,8 +46,12 @@ def test_written_questions_are_tasks_with_the_banks_rubric_for_the_marker_only(t
         assert "BEGIN MARK SCHEME" not in graded_cells(release)[f"written-{written.question}"].source
 
 
-def test_deriving_twice_gives_the_same_bytes(topic):
-    assert assignment_text(topic) == assignment_text(topic)
+def test_deriving_elsewhere_gives_the_same_bytes(topic):
+    code = "from mmlearn.course import course; from mmlearn.grading.assignment import assignment_text as text\n"
+    code += "import sys; sys.stdout.buffer.write(text(course().topic('similarity')).encode())"
+    environment = os.environ | {"PYTHONHASHSEED": "12345"}
+    told = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True).stdout
+    assert told.decode() == assignment_text(topic)
 
 
 def test_cell_ids_are_unique(topic):

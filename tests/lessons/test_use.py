@@ -47,6 +47,18 @@ def test_a_changed_answer_loses_its_pass(clone, capsys):
     assert "The reference" in capsys.readouterr().out
 
 
+def test_a_file_in_the_middle_of_an_edit_does_not_stop_a_lesson(clone, capsys):
+    text = paths.solution_file("similarity").read_text(encoding="utf-8")
+    (clone / "similarity.py").write_text(text)
+    check("similarity.top_k")
+    (clone / "similarity.py").write_text(text + "\nimport not_installed_anywhere\n")
+    (function,) = use("similarity", "top_k")
+    told = capsys.readouterr().out
+    assert "similarity.py does not load (ModuleNotFoundError: " in told
+    assert "The reference, until yours pass: top_k." in told
+    assert function.__code__.co_filename == str(paths.solution_file("similarity"))
+
+
 def test_changed_tests_ask_for_a_new_check(clone, capsys, monkeypatch):
     shutil.copyfile(paths.solution_file("similarity"), clone / "similarity.py")
     check("similarity.top_k")
