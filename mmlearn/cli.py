@@ -151,7 +151,7 @@ def demo(
     root = (folder or paths.ROOT / "demo").resolve()
     topic = course().topic("similarity")
     build_class(topic, root)
-    say(f"A class of five in {paths.short(root)}; grading {topic.id} with nbgrader (about 40 s) ...")
+    say(f"A class of five in {paths.short(root)}; grading {topic.id} with nbgrader (about 20 s) ...")
     grade(topic.id, root)
 
 
