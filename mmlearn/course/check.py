@@ -151,6 +151,8 @@ def _all_unchecked(exercises: Iterable[Exercise], problem: str, trace: str = "")
 
 def judge(exercise: Exercise, outcomes: tuple[Outcome, ...]) -> Result:
     """The exercise's state and points from how its tests ended."""
+    if not outcomes:  # nothing failed, but nothing was shown either
+        return Result(exercise, State.COULD_NOT_CHECK, message=f"the tests of {exercise.id} did not run")
     stopped = [outcome for outcome in outcomes if outcome.passed is None]
     if stopped:
         return Result(exercise, State.COULD_NOT_CHECK, message=f"{exercise.id} {stopped[0].problem}", outcomes=outcomes)

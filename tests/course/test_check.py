@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from mmlearn.course import paths
-from mmlearn.course.check import State, examine
+from mmlearn.course.check import State, examine, judge
 from mmlearn.course.registry import course
 from mmlearn.course.stubs import stub_text
 
@@ -176,3 +176,8 @@ def test_html_of_a_message_is_escaped(tmp_path):
     file = tmp_path / "similarity.py"
     file.write_text(text)
     assert "<script>" not in examine(TOPIC, TOPIC.exercises[:1], file)._repr_html_()
+
+
+def test_an_exercise_whose_tests_did_not_run_earns_nothing():
+    result = judge(TOPIC.exercise("csls"), ())
+    assert (result.state, result.points) == (State.COULD_NOT_CHECK, 0)
