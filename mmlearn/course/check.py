@@ -111,7 +111,7 @@ def examine(topic: Topic, exercises: Iterable[Exercise], file: Path, *, seed: in
     stub = stub_source(topic.id)
     settled: dict[str, Result] = {}
     for exercise in exercises:
-        if is_untouched(source, stub, exercise.id):
+        if all(is_untouched(source, stub, name) for name in exercise.definitions):
             twice = f"{exercise.id} is defined twice: the last one counts, and that is the stub"
             settled[exercise.id] = Result(
                 exercise, State.NOT_ATTEMPTED, message=twice if source.defined_twice(exercise.id) else ""

@@ -25,11 +25,17 @@ class Exercise:
     questions: tuple[str, ...]  # ids of the interview questions that it prepares for
     forbidden: tuple[str, ...] = ()  # names that the answer may not use
     needs_one_of: tuple[str, ...] = ()  # names of which the answer must use at least one
+    also: tuple[str, ...] = ()  # classes of the file that are part of the answer
 
     @property
     def name(self) -> str:
         """`topic.exercise`, as commands and notebooks call it."""
         return f"{self.topic}.{self.id}"
+
+    @property
+    def definitions(self) -> tuple[str, ...]:
+        """The top-level names of its file whose bodies are the answer."""
+        return (self.id, *self.also)
 
     @property
     def stars(self) -> str:

@@ -33,14 +33,16 @@ def _with_stub(topic: Topic, exercise: Exercise, file: Path) -> str:
         mine = read_source(file)
     except Unreadable as reason:
         raise CourseError(f"{reason}; {whole}") from None
-    if mine.function(exercise.id) is None:
-        raise CourseError(f"{paths.short(file)} has no function {exercise.id}; {whole}")
-    start, end = mine.span(exercise.id)
-    first, last = stub_source(topic.id).span(exercise.id)
+    for name in exercise.definitions:
+        if mine.function(name) is None:
+            raise CourseError(f"{paths.short(file)} has no function {name}; {whole}")
     # `stub_source` is the stub's text parsed: its line numbers are those of `stub_text`.
-    blank = stub_text(topic.id).split("\n")[first - 1 : last]
+    stub, blanks = stub_source(topic.id), stub_text(topic.id).split("\n")
     lines = file.read_text(encoding="utf-8").split("\n")
-    return "\n".join([*lines[: start - 1], *blank, *lines[end:]])
+    for name in sorted(exercise.definitions, key=lambda name: -mine.span(name)[0]):  # from the end: the rest stays put
+        (start, end), (first, last) = mine.span(name), stub.span(name)
+        lines[start - 1 : end] = blanks[first - 1 : last]
+    return "\n".join(lines)
 
 
 def _backup(file: Path) -> Path | None:

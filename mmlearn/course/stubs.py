@@ -25,7 +25,7 @@ def derive_stub(topic: str, solution: str) -> str:
     Raises:
         CourseError: the markers are not paired, or stand outside a function.
     """
-    spans = [n for n in ast.walk(ast.parse(solution)) if isinstance(n, ast.FunctionDef)]
+    definitions = [n for n in ast.walk(ast.parse(solution)) if isinstance(n, ast.FunctionDef | ast.ClassDef)]
     lines: list[str] = []
     inside = False
     for number, line in enumerate(solution.splitlines(), start=1):
@@ -37,13 +37,17 @@ def derive_stub(topic: str, solution: str) -> str:
             raise CourseError(f"solutions/{topic}.py, line {number}: solution markers are not paired")
         inside = not inside
         if inside:
-            # The outermost function is the exercise, however deep the region lies.
-            holders = [n for n in spans if n.lineno < number <= (n.end_lineno or 0)]
-            if not holders:
+            # The outermost function is the exercise, however deep the region lies; a method is part of one.
+            holders = [n for n in definitions if n.lineno < number <= (n.end_lineno or 0)]
+            if not any(isinstance(n, ast.FunctionDef) for n in holders):
                 raise CourseError(f"solutions/{topic}.py, line {number}: a solution region outside a function")
-            name = min(holders, key=lambda n: n.lineno).name
+            outer, *inner = sorted(holders, key=lambda n: n.lineno)
+            is_method = isinstance(outer, ast.ClassDef)
+            name = f"{outer.name}.{inner[0].name}" if is_method else outer.name
             indent = line[: len(line) - len(line.lstrip())]
-            lines += [f"{indent}# TODO: write {name}, then run: mmlearn check {topic}.{name}"]
+            lines += [
+                f"{indent}# TODO: write {name}, then run: mmlearn check {topic if is_method else f'{topic}.{name}'}"
+            ]
             lines += [f"{indent}raise NotImplementedError"]
     if inside:
         raise CourseError(f"solutions/{topic}.py: the last solution region has no {END}")

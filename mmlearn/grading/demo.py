@@ -58,7 +58,8 @@ def with_answers(topic: Topic, answered: list[str]) -> str:
     stub, solution = stub_source(topic.id), read_source(paths.solution_file(topic.id))
     lines = stub_text(topic.id).split("\n")
     answers = solution.path.read_text(encoding="utf-8").split("\n")
-    for name in sorted(answered, key=lambda name: -stub.span(name)[0]):  # from the end: earlier lines stay put
+    names = [name for exercise in answered for name in topic.exercise(exercise).definitions]
+    for name in sorted(names, key=lambda name: -stub.span(name)[0]):  # from the end: earlier lines stay put
         (first, last), (start, end) = stub.span(name), solution.span(name)
         lines[first - 1 : last] = answers[start - 1 : end]
     return "\n".join(lines)

@@ -14,7 +14,15 @@ QUESTIONS = Path(__file__).parent / "questions"
 LEVELS = ("core", "senior", "staff")
 KINDS = ("concept", "maths", "coding", "debugging", "design")
 
-# Section -> its heading in each language, in the order in which a file holds them.
+# Topics of the bank that have no exercises: what the first lesson and the capstone tell.
+TOPICS_BESIDE = {
+    "multimodal": "What is multimodal learning",
+    "vision_language": "Vision-language models",
+    "systems": "Systems",
+}
+
+# Section -> its heading in each language, in the order in which a file holds them; the last stands only in the answers
+# to the source document's own questions.
 HEADINGS = {
     "en": {
         "question": "Question",
@@ -24,6 +32,7 @@ HEADINGS = {
         "mistakes": "Mistakes",
         "evidence": "Evidence",
         "rubric": "Rubric",
+        "source": "What the source says",
     },
     "zh": {
         "question": "问题",
@@ -33,6 +42,7 @@ HEADINGS = {
         "mistakes": "常见错误",
         "evidence": "证据",
         "rubric": "评分标准",
+        "source": "原文怎么说",
     },
 }
 
@@ -78,6 +88,10 @@ def read_question(path: Path) -> Question:
             source_question=front.pop("source_question", None),
             sections={language: _sections(path, match[2], language) for language in HEADINGS},
         )
+        for language, sections in question.sections.items():
+            if "source" in sections and question.source_question is None:
+                heading = HEADINGS[language]["source"]
+                raise CourseError(f"{path.name}: `## {heading}` stands only where source_question does")
     except yaml.YAMLError as error:
         raise CourseError(f"{path.name}: front matter is not YAML: {error}") from None
     except KeyError as error:
@@ -98,7 +112,7 @@ def _sections(path: Path, body: str, language: str) -> dict[str, str]:
         raise CourseError(f"{path.name}: no part headed `# {language}`")
     pieces = re.split(r"^## (.+)\n", bodies[language], flags=re.MULTILINE)
     found = {heading.strip(): text.strip() for heading, text in zip(pieces[1::2], pieces[2::2], strict=True)}
-    wanted = HEADINGS[language]
+    wanted = {name: heading for name, heading in HEADINGS[language].items() if name != "source" or heading in found}
     if list(found) != list(wanted.values()) or not all(found.values()):
         raise CourseError(
             f"{path.name}: the part {language} must hold, filled and in order: {', '.join(wanted.values())}"

@@ -28,6 +28,7 @@ class Model:
 def test_regions_become_a_todo_and_the_rest_stays():
     stub = derive_stub("demo", SOLUTION)
     assert "    # TODO: write f, then run: mmlearn check demo.f\n    raise NotImplementedError\n" in stub
+    assert "        # TODO: write Model.call, then run: mmlearn check demo\n        raise NotImplementedError\n" in stub
     assert "SOLUTION" not in stub
     assert "y = x * 2" not in stub
     assert '"""Doc."""' in stub
@@ -43,6 +44,7 @@ def test_regions_become_a_todo_and_the_rest_stays():
         (SOLUTION.replace("    ### END SOLUTION\n\n\nclass", "\n\nclass"), "not paired"),
         (SOLUTION.replace("    ### BEGIN SOLUTION\n    y", "    y"), "not paired"),
         ("### BEGIN SOLUTION\nx = 1\n### END SOLUTION\n", "outside a function"),
+        ("class C:\n    ### BEGIN SOLUTION\n    x = 1\n    ### END SOLUTION\n", "outside a function"),
         ("def f():\n    ### BEGIN SOLUTION\n    return 1\n", "has no ### END SOLUTION"),
     ],
 )
