@@ -11,27 +11,30 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from mmlearn.course.codec import CodecError, decode, encode
+from mmlearn.course.codec import CodecError, ModelHandle, decode, encode
+from mmlearn.course.models import VERBS, Model, ModelRoom, map_leaves
 
 Transport = Callable[[bytes], bytes]
 
 
 class Contestant:
-    """Answers requests by calling functions of one loaded module."""
+    """Answers requests by calling functions of one loaded module, and the models that these have returned."""
 
     def __init__(self, module: ModuleType):
         self._module = module
+        self._models = ModelRoom()
 
     def answer(self, request: bytes) -> bytes:
-        """Call the function that `request` names and encode its result, or what it raised."""
+        """Call the function, or the verb of a model, that `request` names; encode its result, or what it raised."""
         call = decode(request)
-        name, args, kwargs = call["function"], call["args"], call["kwargs"]
+        name = call["function"]
         try:
-            function = getattr(self._module, name)
-        except AttributeError:
+            function = VERBS[name] if call["verb"] else getattr(self._module, name)
+        except (AttributeError, KeyError):
             return _failed("AttributeError", f"there is no function {name!r} in the module", missing=True)
         try:
-            result = function(*args, **kwargs)
+            args, kwargs = self._models.from_plain([call["args"], call["kwargs"]])
+            result = self._models.to_plain(function(*args, **kwargs))
         except Exception as error:
             return self._raised(error)
         try:
@@ -39,6 +42,7 @@ class Contestant:
         except CodecError as error:
             return _failed("TypeError", f"{name} returned something that cannot be checked: {error}")
         before = decode(request)
+        args, kwargs = self._models.to_plain([args, kwargs])
         if _bytes_of([args, kwargs]) != _bytes_of([before["args"], before["kwargs"]]):
             changed = _changed_argument(function, args, before["args"])
             return _failed("AssertionError", f"{name} changed {changed} in place; work on a copy", mutated=True)
@@ -52,7 +56,7 @@ class Contestant:
 
 
 class Impl:
-    """The code under test, as a test sees it: `impl.cosine_similarity(a, b)`."""
+    """The code under test, as a test sees it: `impl.cosine_similarity(a, b)`. A Keras model comes back as a `Model`."""
 
     def __init__(self, transport: Transport):
         self._transport = transport
@@ -62,14 +66,23 @@ class Impl:
             raise AttributeError(name)
 
         def call(*args: Any, **kwargs: Any) -> Any:
-            request = encode({"function": name, "args": list(args), "kwargs": kwargs})
-            reply = decode(self._transport(request))
-            if "result" in reply:
-                return reply["result"]
-            raise _rebuild(reply)
+            return self._call(name, args, kwargs)
 
         call.__name__ = name
         return call
+
+    def _call(self, name: str, args: tuple, kwargs: dict, verb: bool = False) -> Any:
+        args, kwargs = map_leaves((args, kwargs), lambda leaf: leaf.handle if isinstance(leaf, Model) else leaf)
+        request = encode({"function": name, "verb": verb, "args": list(args), "kwargs": kwargs})
+        reply = decode(self._transport(request))
+        if "result" not in reply:
+            raise _rebuild(reply)
+        return map_leaves(
+            reply["result"], lambda leaf: Model(leaf, self._ask) if isinstance(leaf, ModelHandle) else leaf
+        )
+
+    def _ask(self, handle: ModelHandle, verb: str, args: tuple, kwargs: dict) -> Any:
+        return self._call(verb, (handle, *args), kwargs, verb=True)
 
 
 def _bytes_of(value: Any) -> bytes | None:
