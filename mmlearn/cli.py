@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mmlearn.course.errors import CourseError
+from mmlearn.interview import commands as interview
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -18,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Multimodal deep learning, learnt by doing.",
 )
+app.add_typer(interview.app, name="interview")
 console = Console(highlight=False, markup=False)
 
 Name = Annotated[str, typer.Argument(help="a topic (similarity) or an exercise (similarity.top_k, or top_k)")]
