@@ -94,7 +94,7 @@ class Vocabulary:
         if isinstance(texts, str):
             raise ValueError("texts must be a list of texts, not one text")
         empty = cls((PADDING, UNKNOWN), language)
-        counts = Counter(token for text in texts for token in empty._tokenize(text))
+        counts = Counter(token for text in texts for token in empty.tokenize(text))
         ranked = sorted(counts, key=lambda token: (-counts[token], token))
         kept = [token for token in ranked if counts[token] >= min_count]
         return cls((PADDING, UNKNOWN, *kept)[:max_size], language)
@@ -105,7 +105,8 @@ class Vocabulary:
     def __contains__(self, token: object) -> bool:
         return token in self.tokens[2:]
 
-    def _tokenize(self, text: str) -> list[str]:
+    def tokenize(self, text: str) -> list[str]:
+        """The tokens of a text, known or not, as `encode` would look them up."""
         if self.language == "any":
             return tokenize(text, "zh" if _IS_HAN.search(text) else "en")
         return tokenize(text, self.language)
@@ -131,7 +132,7 @@ class Vocabulary:
         if length is not None and length < 1:
             raise ValueError(f"length must be at least 1, not {length}")
         ids: dict[str, int] = self.__dict__["_ids"]
-        rows = [[ids.get(token, UNKNOWN_ID) for token in self._tokenize(str(text))] for text in texts]
+        rows = [[ids.get(token, UNKNOWN_ID) for token in self.tokenize(str(text))] for text in texts]
         if length is None:
             length = max((len(row) for row in rows), default=0) or 1
         token_ids = np.full((len(rows), length), PADDING_ID, dtype=np.int32)
