@@ -104,8 +104,8 @@ def _contents(questions: Sequence[Question], languages: Sequence[str]) -> str:
 def _first_sentence(text: str) -> str:
     """Up to the first end of a sentence, if that says enough."""
     for at, letter in enumerate(text[:-1]):
-        if at > 20 and (letter in "。？！：" or (letter in ".?:" and text[at + 1] == " ")):
-            return text[: at + 1].rstrip(":：")
+        if at > 20 and (letter in "。？！" or (letter in ".?" and text[at + 1] == " ")):
+            return text[: at + 1]
     return text
 
 

@@ -22,8 +22,8 @@ _HIGH = dict(
 )  # fmt: skip
 _ACCENTS = {"¯": "\u0304", "―": "\u0304", "~": "\u0303", "^": "\u0302", "→": "\u20d7", "˙": "\u0307"}
 _ACCENT_NAMES = {"¯": "mean", "―": "mean", "~": "tilde", "^": "hat", "→": "vec", "˙": "dot"}
-_BINARY = set(":=<>≤≥≠≈∼≅≡∝∈∉⊂⊆→←↦⇒⟹⟺⇔+−±∓×÷⊙⊗⊕∘∣∪∩≪≫≔∧∨")
-_TIGHT = {"-": "−", "⋅": "·", "*": "*", "/": "/"}
+_BINARY = set(":=<>≤≥≠≈∼≅≡∝∈∉⊂⊆→←↦⇒⟹⟺⇔+−±∓×÷⊙⊗⊕∘|∪∩≪≫≔∧∨")
+_TIGHT = {"-": "−", "⋅": "·", "*": "*", "/": "/", "∣": "|"}
 _OPENING, _CLOSING = set("([{⟨⌊⌈"), set(")]}⟩⌋⌉")
 _BIG = set("∑∏∫…")
 _PUNCTUATION = set(",;.。，；")
@@ -98,7 +98,7 @@ def _piece(node: Element) -> _Piece:
                 return _Piece(text, sort)
         if text in _PUNCTUATION:
             return _Piece(text, "comma")
-        if text in ("·", "/", "|"):
+        if text in ("·", "/"):
             return _Piece(text, "tight")
     if core.tag in ("msub", "msup", "msubsup", "munder", "munderover") and text_of(core[0]) in _CLOSING | {"‖"}:
         return _Piece(text, "close")

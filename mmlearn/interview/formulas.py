@@ -3,6 +3,7 @@ that it leaves out put right. `formula_text` writes the same tree on one line fo
 
 import re
 from functools import cache
+from itertools import pairwise
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
@@ -23,9 +24,7 @@ _RELATION_AS_NAME = {"~": "∼"}  # latex2mathml takes \sim for a variable
 
 def to_mathml(latex: str, display: bool = False) -> str:
     """A `<math>` element; `display` sets it on a line of its own."""
-    element = ElementTree.fromstring(ElementTree.tostring(tree(latex, display)))
-    element.set("display", "block" if display else "inline")
-    return ElementTree.tostring(element, encoding="unicode")
+    return ElementTree.tostring(tree(latex, display), encoding="unicode")
 
 
 def inline_parts(latex: str) -> list[str]:
@@ -106,8 +105,12 @@ def _tidy(node: Element, display: bool) -> None:
         del node.attrib["mathvariant"]
     elif node.tag == "mi" and text in _RELATION_AS_NAME:
         node.tag, node.text = "mo", _RELATION_AS_NAME[text]
+    elif node.tag == "mo" and text == "∞":
+        node.tag = "mi"
     elif node.tag == "mo" and text == "‖":
         node.set("stretchy", "false")
+    elif node.tag == "mo" and text in ("/", "."):
+        node.attrib |= {"lspace": "0", "rspace": "0"}
     elif node.tag == "mover":
         node.set("accent", "true")
     elif node.tag == "mspace" and "mathspace" in node.get("width", ""):  # a named width: only \! has one
@@ -116,6 +119,7 @@ def _tidy(node: Element, display: bool) -> None:
         node.tag = "munder"
     if node.tag in ("mrow", "mtd", "math"):
         _join_numbers(node)
+        _mark_signs(node)
         _space_names(node)
 
 
@@ -131,6 +135,15 @@ def _join_numbers(row: Element) -> None:
             right.text = f"{left.text},{right.text}"
             row.remove(left)
             row.remove(comma)
+
+
+def _mark_signs(row: Element) -> None:
+    """The minus of b = −10 is a sign, and stands close."""
+    children = list(row)
+    for left, sign in pairwise(children):
+        after_operator = left.tag == "mo" and (left.text or "") not in (")", "]", "}", "|", "‖", "!", "⟩", "*")
+        if sign.tag == "mo" and (sign.text or "") in "−+±" and after_operator:
+            sign.set("form", "prefix")
 
 
 def is_name(node: Element) -> bool:

@@ -65,7 +65,17 @@ def to_html(text: str, formula: Formula) -> str:
 
     for kind in MATH_TOKENS:
         parser.add_render_rule(kind, write)
-    return parser.render(text).strip()
+    return _keep_together(parser.render(text).strip())
+
+
+def _keep_together(html: str) -> str:
+    """A bracket before an inline formula and the punctuation after it stay on its line."""
+
+    def wrap(match: re.Match[str]) -> str:
+        return f'<span class="together">{match[0]}</span>' if match[1] or match[2] else match[0]
+
+    inline = r'<math xmlns="[^"]*" display="inline">(?:(?!</math>).)*</math>'
+    return re.sub(rf"([(（\[“]*){inline}([),.;:?!，。；：、？！）”\]]*)", wrap, html)
 
 
 def as_mathml(latex: str, display: bool) -> str:
