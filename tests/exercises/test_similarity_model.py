@@ -23,9 +23,7 @@ def image_tower(impl, **options):
 
 
 def text_tower(impl, **options):
-    return impl.build_text_tower(
-        **{"vocabulary_size": WORDS, "dim": DIM, "word_dim": 6, "word_dropout": 0.0, **options}
-    )
+    return impl.build_text_tower(**{"vocabulary_size": WORDS, "dim": DIM, "word_dropout": 0.0, **options})
 
 
 def unit(x):
@@ -205,6 +203,27 @@ def test_build_image_tower__takes_its_sizes(impl):
     )
 
 
+def test_build_image_tower__keeps_simple_views_beside(impl):
+    tower = image_tower(impl, size=16)
+    for kind, what in (("EdgeHistogram", "EdgeHistogram()"), ("AveragePooling2D", "AveragePooling2D(size // 8)")):
+        expect_true(
+            len(layers_of(tower, kind)) == 1,
+            f"{len(layers_of(tower, kind))} {kind} layers where 1 was expected",
+            cause=f"beside the convolutions, give the dense layer a view that need not be learnt: {what} of the "
+            "rescaled picture",
+        )
+    inputs = 4 * 8 * 2 * 2 + 8 * 8 * 3 + 4 * 4 * 8
+    kernels = [
+        weight.shape for weight in tower.get_weights() if np.shape(weight)[-1:] == (DIM,) and np.ndim(weight) == 2
+    ]
+    expect_true(
+        kernels == [(inputs, DIM)],
+        f"the dense layer's matrix has the shape {kernels} where [({inputs}, {DIM})] was expected",
+        cause="flatten all three views, put them side by side (layers.Concatenate), and end with one Dense(dim)",
+        case="size=16, width=8: 128 numbers from the convolutions, 192 colours, 128 edges",
+    )
+
+
 # --- build_text_tower -----------------------------------------------------------------------------------------------
 
 
@@ -216,32 +235,27 @@ def test_build_text_tower__is_the_direction_of_the_mean_word(impl, rng):
     weights = tower.get_weights()
     shapes = [np.shape(weight) for weight in weights]
     expect_true(
-        shapes[:2] == [(WORDS, 6), (6, DIM)],
-        f"the weights have the shapes {shapes}",
-        cause="the tower holds an Embedding(vocabulary_size, word_dim) and a Dense(dim), in this order",
+        shapes == [(WORDS, DIM)],
+        f"the weights have the shapes {shapes} where [{(WORDS, DIM)}] was expected",
+        cause="all that the tower learns is one Embedding(vocabulary_size, dim)",
     )
-    bias = weights[2] if len(weights) > 2 else 0.0
     vectors = weights[0][token_ids]
     real = (token_ids != 0)[..., None]
-
-    def ends(mean):
-        return unit(mean @ weights[1] + bias)
-
-    raw = (vectors * real).sum(axis=1) / real.sum(axis=1) @ weights[1] + bias
+    mean = (vectors * real).sum(axis=1) / real.sum(axis=1)
     expect_close(
         embeddings,
-        unit(raw),
+        unit(mean),
         case="three texts, two of them padded",
         atol=1e-4,
         causes={
-            "padding counts in the mean; multiply by a mask that is 0 where the id is 0": lambda: ends(
+            "padding counts in the mean; multiply by a mask that is 0 where the id is 0": lambda: unit(
                 vectors.mean(axis=1)
             ),
-            "only the first word counts; take the mean over the words": lambda: ends(vectors[:, 0]),
-            "this is the largest of each number, not the mean": lambda: ends(
+            "only the first word counts; take the mean over the words": lambda: unit(vectors[:, 0]),
+            "this is the largest of each number, not the mean": lambda: unit(
                 np.where(real, vectors, -np.inf).max(axis=1)
             ),
-            "the embeddings do not have length 1; end with layers.UnitNormalization()": raw,
+            "the embeddings do not have length 1; end with layers.UnitNormalization()": mean,
         },
     )
 
@@ -333,9 +347,7 @@ def test_build_similarity_model__shares_the_towers_weights(impl, rng):
     images, texts = image_tower(impl), text_tower(impl)
     model = impl.build_similarity_model(images, texts)
     pair = [pictures(rng, 3), rng.integers(1, WORDS, size=(3, 2))]
-    texts.set_weights(
-        [-weight if np.ndim(weight) == 2 and weight.shape[0] == 6 else weight for weight in texts.get_weights()]
-    )
+    texts.set_weights([-weight for weight in texts.get_weights()])
     desired = np.sum(images.predict(pair[0]) * texts.predict(pair[1]), axis=1)
     expect_close(
         model.predict(pair),
@@ -353,17 +365,17 @@ def test_build_similarity_model__stays_within_1(impl, rng):
     for tower in (images, texts):
         weights = tower.get_weights()
         last = max(i for i, weight in enumerate(weights) if np.shape(weight)[-1:] == (7,) and np.ndim(weight) == 2)
-        weights[last] = np.outer(rng.uniform(0.5, 2, len(weights[last])), direction).astype(np.float32)
-        if tower is texts:
-            weights[0] = rng.uniform(0.5, 2, size=weights[0].shape).astype(np.float32)
+        # every row points the same way; those of the image tower are alike, since what it weighs may be negative
+        lengths = rng.uniform(0.5, 2, len(weights[last])) if tower is texts else np.ones(len(weights[last]))
+        weights[last] = np.outer(lengths, direction).astype(np.float32)
         tower.set_weights(weights)
     actual = model.predict([pictures(rng, 300), rng.integers(1, WORDS, size=(300, 3))])
-    expect_close(actual, np.ones(300), case="300 pairs in one and the same direction", atol=1e-3)
+    expect_close(np.abs(actual), np.ones(300), case="300 pairs along one and the same line", atol=1e-3)
     expect_true(
         bool(np.all(np.abs(actual) <= 1)),
         f"a cosine of {np.abs(actual).max():.9g}",
         cause="rounding left cosines beyond 1, of which arccos is NaN; ops.clip the result to [-1, 1]",
-        case="300 pairs in one and the same direction",
+        case="300 pairs along one and the same line",
     )
 
 
@@ -476,9 +488,9 @@ def test_build_two_tower__learns_towers_and_temperature(impl, rng):
         "the temperature did not change in training",
         cause="the temperature is learnt: the loss has to use the weight, and the weight has to be trainable",
     )
-    for tower, size in (("image", DIM), ("text", 6)):
-        own = [i for i, w in enumerate(before) if (np.ndim(w) == 4) == (tower == "image") and np.ndim(w) in (2, 4)]
-        own = [i for i in own if tower == "image" or np.shape(before[i])[-1] == size]
+    for tower in ("image", "text"):
+        own = [i for i, w in enumerate(before) if np.ndim(w) == 4 if tower == "image"]
+        own += [i for i, w in enumerate(before) if np.shape(w) == (WORDS, DIM) and tower == "text"]
         expect_true(
             any(not np.array_equal(before[i], after[i]) for i in own),
             f"no weight of the {tower} tower changed in training",
@@ -542,7 +554,7 @@ def tiny(impl, **options):
 
 def second_table(model):
     """The place of the second tower's word vectors among the weights."""
-    return [i for i, weight in enumerate(model.get_weights()) if np.shape(weight) == (WORDS, 6)][1]
+    return [i for i, weight in enumerate(model.get_weights()) if np.shape(weight) == (WORDS, DIM)][1]
 
 
 @pytest.mark.core

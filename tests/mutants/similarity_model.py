@@ -117,60 +117,75 @@ def any_size(size=32, dim=128, width=32, augment=True):
     return keras.Model(images, layers.UnitNormalization()(layers.Dense(dim)(layers.Flatten()(x))))
 
 
+@mutant("build_image_tower", caught_by="a view that need not be learnt")
+def convolutions_only(size=32, dim=128, width=32, augment=True):
+    if size % 8:
+        raise ValueError(size)
+    images = x = keras.Input((size, size, 3))
+    if augment:
+        white = {"fill_mode": "constant", "fill_value": 255.0}
+        x = layers.RandomTranslation(0.1, 0.1, **white)(x)
+        x = layers.RandomZoom(0.1, **white)(x)
+    x = layers.Rescaling(-1 / 255, offset=1.0)(x)
+    for filters in (width, 2 * width, 4 * width):
+        x = layers.Conv2D(filters, 3, strides=2, padding="same", activation="relu")(x)
+    return keras.Model(images, layers.UnitNormalization()(layers.Dense(dim)(layers.Flatten()(x))))
+
+
 # --- build_text_tower -----------------------------------------------------------------------------------------------
 
 
 @mutant("build_text_tower", caught_by="padding counts in the mean")
-def padding_counts(vocabulary_size, dim=128, word_dim=256, word_dropout=0.2):
+def padding_counts(vocabulary_size, dim=128, word_dropout=0.2):
     token_ids = keras.Input((None,), dtype="int32")
-    words = layers.Embedding(vocabulary_size, word_dim)(token_ids)
+    words = layers.Embedding(vocabulary_size, dim)(token_ids)
     x = layers.GlobalAveragePooling1D()(words)
-    return keras.Model(token_ids, layers.UnitNormalization()(layers.Dense(dim)(x)))
+    return keras.Model(token_ids, layers.UnitNormalization()(x))
 
 
 @mutant("build_text_tower", caught_by="the embeddings do not have length 1")
-def text_not_normalised(vocabulary_size, dim=128, word_dim=256, word_dropout=0.2):
+def text_not_normalised(vocabulary_size, dim=128, word_dropout=0.2):
     token_ids = keras.Input((None,), dtype="int32")
-    words = layers.Embedding(vocabulary_size, word_dim, mask_zero=True)(token_ids)
-    return keras.Model(token_ids, layers.Dense(dim)(layers.GlobalAveragePooling1D()(words)))
+    words = layers.Embedding(vocabulary_size, dim, mask_zero=True)(token_ids)
+    return keras.Model(token_ids, layers.GlobalAveragePooling1D()(words))
 
 
 @mutant("build_text_tower", caught_by="this is the largest of each number")
-def largest_of_each(vocabulary_size, dim=128, word_dim=256, word_dropout=0.2):
+def largest_of_each(vocabulary_size, dim=128, word_dropout=0.2):
     token_ids = keras.Input((None,), dtype="int32")
-    words = layers.Embedding(vocabulary_size, word_dim)(token_ids)
+    words = layers.Embedding(vocabulary_size, dim)(token_ids)
     real = ops.not_equal(token_ids, 0)[..., None]
     x = ops.max(ops.where(real, words, -1e9), axis=1)
-    return keras.Model(token_ids, layers.UnitNormalization()(layers.Dense(dim)(x)))
+    return keras.Model(token_ids, layers.UnitNormalization()(x))
 
 
 @mutant("build_text_tower", caught_by="a text of padding alone gives 0/0")
-def empty_is_nan(vocabulary_size, dim=128, word_dim=256, word_dropout=0.2):
+def empty_is_nan(vocabulary_size, dim=128, word_dropout=0.2):
     token_ids = keras.Input((None,), dtype="int32")
-    words = layers.Embedding(vocabulary_size, word_dim)(token_ids)
+    words = layers.Embedding(vocabulary_size, dim)(token_ids)
     words = layers.Dropout(word_dropout, noise_shape=(None, None, 1))(words)
     real = ops.cast(ops.not_equal(token_ids, 0), "float32")[..., None]
     x = ops.sum(words * real, axis=1) / ops.sum(real, axis=1)
-    return keras.Model(token_ids, layers.UnitNormalization()(layers.Dense(dim)(x)))
+    return keras.Model(token_ids, layers.UnitNormalization()(x))
 
 
 @mutant("build_text_tower", caught_by="numbers inside a word's vector were dropped")
-def numbers_dropped(vocabulary_size, dim=128, word_dim=256, word_dropout=0.2):
+def numbers_dropped(vocabulary_size, dim=128, word_dropout=0.2):
     token_ids = keras.Input((None,), dtype="int32")
-    words = layers.Embedding(vocabulary_size, word_dim)(token_ids)
+    words = layers.Embedding(vocabulary_size, dim)(token_ids)
     words = layers.Dropout(word_dropout)(words)
     real = ops.cast(ops.not_equal(token_ids, 0), "float32")[..., None]
     x = ops.sum(words * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
-    return keras.Model(token_ids, layers.UnitNormalization()(layers.Dense(dim, use_bias=False)(x)))
+    return keras.Model(token_ids, layers.UnitNormalization()(x))
 
 
 @mutant("build_text_tower", caught_by="`word_dropout` was not used")
-def no_word_dropout(vocabulary_size, dim=128, word_dim=256, word_dropout=0.2):
+def no_word_dropout(vocabulary_size, dim=128, word_dropout=0.2):
     token_ids = keras.Input((None,), dtype="int32")
-    words = layers.Embedding(vocabulary_size, word_dim)(token_ids)
+    words = layers.Embedding(vocabulary_size, dim)(token_ids)
     real = ops.cast(ops.not_equal(token_ids, 0), "float32")[..., None]
     x = ops.sum(words * real, axis=1) / ops.maximum(ops.sum(real, axis=1), 1.0)
-    return keras.Model(token_ids, layers.UnitNormalization()(layers.Dense(dim, use_bias=False)(x)))
+    return keras.Model(token_ids, layers.UnitNormalization()(x))
 
 
 # --- build_similarity_model -----------------------------------------------------------------------------------------
