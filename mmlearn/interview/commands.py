@@ -121,6 +121,11 @@ def export(
 
     if not (anki or html or pdf):
         raise CourseError("say what to export: --anki deck.apkg, --html booklet.html or --pdf booklet.pdf")
+    if anki and anki.suffix != ".apkg":
+        raise CourseError(f"{anki}: Anki imports files that end in .apkg")
+    for path in filter(None, (anki, html, pdf)):
+        if not path.parent.is_dir():
+            raise CourseError(f"{path}: there is no folder {path.parent}")
     questions = choose.Filter(topic, level, kind).questions()
     languages = choose.LANGUAGES if choose.language(lang, ("both",)) == "both" else (lang,)
     told = f"{len(questions)} questions in {'both languages' if len(languages) > 1 else lang}"

@@ -29,8 +29,10 @@ th, td { border: 1px solid #8886; padding: 0.2em 0.5em; vertical-align: top; }
 """
 
 
-def write_deck(questions: Sequence[Question], languages: Sequence[str], path: Path) -> int:
-    """Write a deck to import into Anki; return how many notes it has."""
+def write_deck(
+    questions: Sequence[Question], languages: Sequence[str], path: Path, timestamp: float | None = None
+) -> int:
+    """Write a deck to import into Anki; return how many notes it has. Anki takes the text with the later timestamp."""
     decks: dict[str, genanki.Deck] = {}
     models = {language: _model(language) for language in languages}
     titles = topics()
@@ -40,7 +42,7 @@ def write_deck(questions: Sequence[Question], languages: Sequence[str], path: Pa
             # The title may be reworded; the topic's name stays, and with it the deck's id.
             deck = decks.setdefault(name, genanki.Deck(_stable_id(f"deck/{language}/{question.topic}"), name))
             deck.add_note(_note(question, language, models[language]))
-    genanki.Package(list(decks.values())).write_to_file(path)
+    genanki.Package(list(decks.values())).write_to_file(path, timestamp)
     return sum(len(deck.notes) for deck in decks.values())
 
 

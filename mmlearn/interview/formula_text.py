@@ -62,12 +62,13 @@ def _row(row: Element) -> str:
             line = f"{line}{text}" if sign else f"{line.rstrip()} {text} "
             before = "open" if sign else sort
             continue
-        after = next((piece.sort for piece in pieces[index + 1 :] if piece.sort != "space"), "")
-        if _core(row[index]).tag == "mfrac" and (before == "name" or after in ("operand", "name", "open")):
+        following = next((piece for piece in pieces[index + 1 :] if piece.sort != "space"), _Piece("", ""))
+        multiplied = following.sort in ("operand", "name", "open") or following.text == "|"
+        if _core(row[index]).tag == "mfrac" and (before == "name" or multiplied):
             text = f"({text})"  # (1/τ)(p − q) is not 1/(τ(p − q)), nor log(a/b) (log a)/b
         if line and not line.endswith((" ", "\n")) and _apart(line, before, text, sort):
             line += " "
-        line += text + (" " if sort == "comma" and after else "")
+        line += text + (" " if sort == "comma" and following.sort else "")
         before = sort
     return line
 
@@ -92,14 +93,14 @@ def _piece(node: Element) -> _Piece:
     if node.tag == "mspace":
         return _Piece(text, "space")
     core = _core(node)
-    if core.tag in ("mo", "mi", "mtext"):
+    if core.tag in ("mo", "mi", "mtext") and core.text != "|":  # |x|, where \mid is ∣
         for sort, signs in (("open", _OPENING), ("close", _CLOSING), ("binary", _BINARY), ("name", _BIG)):
             if text in signs:
                 return _Piece(text, sort)
         if text in _PUNCTUATION:
             return _Piece(text, "comma")
-        if text in ("·", "/"):
-            return _Piece(text, "tight")
+    if text in ("·", "/", "|"):
+        return _Piece(text, "tight")
     if core.tag in ("msub", "msup", "msubsup", "munder", "munderover") and text_of(core[0]) in _CLOSING | {"‖"}:
         return _Piece(text, "close")
     base = core[0] if core.tag in ("msub", "munder", "msup", "msubsup", "munderover") and len(core) else core
@@ -108,7 +109,7 @@ def _piece(node: Element) -> _Piece:
 
 _LETTERS = r"\w[\u0300-\u036f]?[₀-₎ₐ-ₜᵢ-ᵪⱼ⁰-ⁿᵃ-ᶻᴬ-ᵂ′″\d.,]*"
 _ATOM = re.compile(
-    rf"[∂dΔ∇√]?{_LETTERS}|√?\d[\d.,]*|‖[^‖ ]+‖[₀-₉²]*"  # ∂sᵢⱼ, 0.5, ‖x‖²
+    rf"[∂dΔ∇√]?{_LETTERS}|√?\d[\d.,]*|‖[^‖ ]+‖[₀-₉²]*|\|[^| ]+\|"  # ∂sᵢⱼ, 0.5, ‖x‖²
     rf"|√?\([^()]*\)|\[[^\[\]]*\]|\w+[₀-₉]?\([^()]*\)|{_LETTERS}\^\([^()]*\)|\w_\w+"  # (a + b), [a], f(x), e^(x), p_c
 )
 

@@ -59,6 +59,9 @@ def _top_row(root: Element) -> Element:
 
 def fault(latex: str) -> str:
     """What hinders a formula from being shown; "" if nothing does."""
+    bare = re.sub(r"\\[{}]", "", latex)
+    if bare.count("{") != bare.count("}"):
+        return "a brace is not closed"  # latex2mathml takes it as it comes
     try:
         root = tree(latex, False)
     except Exception as error:  # whatever a parser of foreign text raises, it says the same: it cannot be read

@@ -108,12 +108,12 @@ def plain(text: str) -> str:
 
     told = ""
     for block in markdown().parse(text):
-        for token in block.children or []:
+        for token in block.children or [block]:
             if token.type in MATH_TOKENS:
                 told += token.content if fault(token.content) else to_text(token.content)
             elif token.type in ("softbreak", "hardbreak"):
                 told += " "
-            else:
+            elif token.type in ("text", "code_inline"):
                 told += token.content
         told += " "
     return re.sub(r"\s+", " ", told).strip()
