@@ -9,7 +9,6 @@ from datetime import datetime
 from pathlib import Path
 
 from rich.console import Console
-from rich.text import Text
 
 from mmlearn.course.errors import CourseError
 from mmlearn.interview import rubric, schedule
@@ -123,8 +122,9 @@ def _question(
         conversation.ask(question, place)
         conversation.wait("mock_answered")
         for follow_up in follow_ups:
-            asked = Text(f"\n{say(language, 'mock_follow_up')}", style="dim")
-            conversation.console.print(asked)
+            conversation.console.print()
+            planned = clock(question.minutes * 60)
+            conversation.say("mock_follow_up", style="dim", used=clock(now() - begun), planned=planned)
             conversation.console.print(Written(follow_up.question), style="bold")
             conversation.wait("mock_answered")
     finally:
@@ -164,7 +164,9 @@ def sheet(interview: Interview) -> str:
             lines += ["", f"## {answer.question.id}", "", answer.question.section("question", language)]
             lines += _checked(answer, language)
     lines += ["", f"## {say(language, 'again')}", ""]
-    again = [a.question for a in interview.answers if a.scored and rubric.verdict(a.scored) == rubric.NOT_YET]
+    open_ones = [a for a in interview.answers if a.reached and not a.scored]
+    failed = [a for a in interview.answers if a.scored and rubric.verdict(a.scored) == rubric.NOT_YET]
+    again = [answer.question for answer in failed + open_ones]
     option = "" if language == "en" else f" --lang {language}"
     for question in again:
         lines.append(f"- `mmlearn interview show {question.id}{option}`, `notebooks/{question.lesson}.ipynb`")

@@ -107,7 +107,7 @@ def test_follow_ups_are_asked_one_by_one_and_answered_only_after_the_last(data):
     (first, *_) = mock.plan(45, "senior", 3)
     told, _ = run("--minutes", "45", "--seed", "3", keys="\n\n\n\nq\n")
     asked = rubric.follow_ups(first, "en")
-    assert told.count("The interviewer asks:") == min(3, len(asked))
+    assert told.count("the interviewer asks:") == min(3, len(asked))
     assert HEADINGS["en"]["full"] not in told
 
 
@@ -118,6 +118,8 @@ def test_q_ends_it_and_the_sheet_says_what_was_not_reached(data):
     assert sheet.count("not reached") == len(questions) - 2
     assert sheet.count("not scored") == 1
     assert f"## {questions[0].id}" in sheet
+    assert f"- `mmlearn interview show {questions[1].id}`" in sheet  # asked and not scored: look at it
+    assert f"show {questions[0].id}" not in sheet
 
 
 def test_without_a_seed_the_sheet_names_the_one_it_took(data):
@@ -137,25 +139,21 @@ def test_each_interview_has_a_sheet_of_its_own(data):
     assert names == ["2026-03-01-120000.md", "2026-03-01-120000-2.md", "2026-03-01-120000-3.md"]
 
 
-class Clock:
-    """A clock that goes on by so many seconds at each look."""
-
-    def __init__(self, step: float) -> None:
-        self.now, self.step = 0.0, step
-
-    def __call__(self) -> float:
-        self.now += self.step
-        return self.now
-
-
 def hold(data, monkeypatch, step: float) -> mock.Interview:
+    """An interview in which the person takes `step` seconds for each key."""
     questions = mock.plan(45, "senior", 3)
     answers = [mock.Answer(question) for question in questions]
     started = datetime(2026, 3, 1, 12, tzinfo=UTC)
     interview = mock.Interview(45, "senior", "en", 3, answers, data / "sheet.md", started)
     keys = iter(typed(questions).splitlines())
-    monkeypatch.setattr("builtins.input", lambda *_: next(keys))
-    assert mock.hold(interview, Console(width=100, quiet=True), Clock(step))
+    pressed: list[str] = []
+
+    def press(*_) -> str:
+        pressed.append(next(keys))
+        return pressed[-1]
+
+    monkeypatch.setattr("builtins.input", press)
+    assert mock.hold(interview, Console(width=100, quiet=True), lambda: step * len(pressed))
     return interview
 
 
@@ -163,15 +161,18 @@ def test_when_the_time_is_up_no_further_question_is_asked(data, monkeypatch):
     interview = hold(data, monkeypatch, step=45 * 60)
     assert [answer.reached for answer in interview.answers] == [True] + [False] * (len(interview.answers) - 1)
     sheet = interview.sheet.read_text()
-    assert "| 45:00 |" in sheet
+    taken = 45 * (1 + len(rubric.follow_ups(interview.answers[0].question, "en")))
+    assert f"| {taken}:00 |" in sheet
     assert "not reached" in sheet
-    assert "45:00 of 45 minutes" in sheet
+    assert f"{taken}:00 of 45 minutes" in sheet
     assert "Interrupted" not in sheet
 
 
 def test_the_clock_runs_only_while_one_answers(data, monkeypatch):
-    interview = hold(data, monkeypatch, step=100)
-    assert [answer.seconds for answer in interview.answers] == [100] * len(interview.answers)
+    interview = hold(data, monkeypatch, step=7)  # 7 s for an answer, and 7 s for each point that is scored
+    for answer in interview.answers:
+        assert answer.seconds == 7 * (1 + len(rubric.follow_ups(answer.question, "en")))
+        assert answer.scored
 
 
 def test_ctrl_c_saves_the_sheet_so_far(terminal, data):
