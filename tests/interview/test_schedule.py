@@ -177,11 +177,11 @@ def test_two_processes_that_answer_at_the_same_time_lose_nothing(data):
     assert sum(review.card == "shared/en" for review in study.reviews) == 2 * count / 5
 
 
-@pytest.mark.parametrize("after", range(1, 9))
+@pytest.mark.parametrize("after", [1, 2, 4])
 def test_kill_9_at_any_moment_loses_no_answer_that_was_kept(data, after):
     # Much is remembered already, so that the kill falls into the writing of it.
     data.mkdir()
-    old = [{"card": "old/en", "at": NOW.isoformat(), "rating": 3, "days": None, "met": [True]}] * 3000
+    old = [{"card": "old/en", "at": NOW.isoformat(), "rating": 3, "days": None, "met": [True]}] * 1000
     schedule.file().write_text(json.dumps({"version": 1, "cards": {}, "reviews": old}))
     process = answering("one", 10_000)
     process.stdin.write("\n")
