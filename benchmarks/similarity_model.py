@@ -2,7 +2,7 @@
 
 Trains the reference model once a seed on the four training vendors, and once with a vendor and a fifth of the families
 held back, which is how its settings were chosen. Writes `benchmarks/results/similarity_model.json`, which the lesson
-draws beside the baselines of `benchmarks/results/similarity.json`. About two minutes a run on 2 cores; `--only` does
+draws beside the baselines of `benchmarks/results/similarity.json`. About a minute a run on 2 cores; `--only` does
 one run and leaves the others in the file as they are.
 """
 

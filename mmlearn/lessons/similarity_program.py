@@ -14,8 +14,8 @@ from mmlearn.quiet import keras, layers, ops
 # A lesson builds several models, and TensorFlow takes that for a mistake in a loop ("triggered tf.function retracing").
 logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
-EPOCHS = 250  # of the benchmark; about two minutes on two cores
-LESSON_EPOCHS = 120  # of the lesson itself
+EPOCHS = 120  # of the benchmark; about a minute on two cores
+LESSON_EPOCHS = 80  # of the lesson itself
 LENGTH = 256  # what the faulty program takes a picture, and a text, to be: 256 numbers
 
 # The program of the interview question: a typical first draft, with eight faults. Nobody runs it for its result.
