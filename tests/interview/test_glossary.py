@@ -52,12 +52,12 @@ def test_the_avoided_are_noticed():
     assert avoided_in("用对照学习训练双塔。") == ["对照学习 (say 对比学习)"]
 
 
-def test_most_terms_are_used_in_both_languages():
+def test_hardly_a_term_stands_there_unused():
     # Line ends count as spaces: the files wrap their lines.
     text = {
         language: " ".join(" ".join(asked.sections[language].values()) for asked in bank().values()).lower()
         for language in ("en", "zh")
     }
     text = {language: " ".join(words.split()) for language, words in text.items()}
-    used = [term["en"] for term in TERMS if all(term[language].lower() in text[language] for language in text)]
-    assert len(used) >= 100
+    unused = [term["en"] for term in TERMS if any(term[language].lower() not in text[language] for language in text)]
+    assert len(unused) < 10, unused
