@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import contextlib
+import io
 import logging
 from collections.abc import Callable
 
@@ -44,7 +46,8 @@ print("similarity:", model.predict([pictures, captions]))
 def first_error(source: str) -> str:
     """Run a program and tell where it stops and why; "" if it does not stop. Its output is not shown."""
     try:
-        exec(compile(source, "program", "exec"), {"print": lambda *_: None})
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(source, "program", "exec"), {})
     except Exception as error:
         trace = error.__traceback__
         line = 0

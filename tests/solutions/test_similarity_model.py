@@ -310,12 +310,22 @@ def test_jax_gives_what_tensorflow_gives(rng, tmp_path):
         np.testing.assert_allclose(found["jax"][what], found["tensorflow"][what], rtol=1e-3, atol=1e-4)
 
 
-def test_the_program_tells_a_mistake_in_one_line(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--epochs", "0"], "--epochs must be at least 1, not 0"),
+        (["--seed", "-1"], "--seed must not be negative, not -1"),
+        (["--output", "{}/file/below"], "Not a directory"),
+    ],
+)
+def test_the_program_tells_a_mistake_in_one_line(tmp_path, capsys, arguments, said):
     (tmp_path / "file").write_text("")
-    for arguments in (["--epochs", "0"], ["--seed", "-1"], ["--output", str(tmp_path / "file" / "below")]):
-        with pytest.raises(SystemExit):
-            solution.main(arguments)
-        assert capsys.readouterr().err.splitlines()[-1].startswith("usage:") is False
+    with pytest.raises(SystemExit) as stopped:
+        solution.main([argument.format(tmp_path) for argument in arguments])
+    assert stopped.value.code == 2
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert "error:" in last
+    assert said in last
 
 
 def test_the_programs_figures_and_baseline(rng, tmp_path):
