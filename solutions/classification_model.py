@@ -18,6 +18,7 @@ Run as a script, it trains on the emoji, judges the model and saves it with its 
 """
 
 import argparse
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -632,6 +633,7 @@ def _arguments() -> argparse.Namespace:
 
 def main() -> None:
     arguments = _arguments()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every model that is traced, and we make four
     vocabulary_size, pairs = load_pairs(arguments.seed)
     training, test = pairs["train"], pairs["near"]
 

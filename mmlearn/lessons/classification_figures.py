@@ -83,14 +83,14 @@ def confusion(matrix: np.ndarray, title: str) -> Figure:
 
 def reliability(parts: dict[str, tuple[np.ndarray, float]], title: str) -> Figure:
     """Reliability diagrams: name -> (rows of confidence, share right, count; ECE)."""
-    figure, axes = _figure(9, 3.7, title, 1, len(parts), sharey=True)
+    figure, axes = _figure(2.6 * len(parts), 3.3, title, 1, len(parts), sharey=True)
     for axis, (name, (rows, error)) in zip(axes, parts.items(), strict=True):
         rows = rows[rows[:, 2] > 0]
         axis.plot([0, 1], [0, 1], color=_GREY, linewidth=1)
         axis.vlines(rows[:, 0], rows[:, 1], rows[:, 0], color=ORANGE, linewidth=4, alpha=0.6)
         axis.scatter(rows[:, 0], rows[:, 1], s=10 + 2 * rows[:, 2], color=BLUE, zorder=3)
         axis.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence")
-        axis.set_title(f"{name}\nexpected calibration error {error:.3f}", fontsize=10)
+        axis.set_title(f"{name}\nmean gap {error:.3f}", fontsize=10)
     axes[0].set_ylabel("share right")
     return figure
 

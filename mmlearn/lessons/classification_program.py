@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -14,6 +15,9 @@ from IPython.display import Code
 from mmlearn.course import paths
 from mmlearn.course.load import load_module
 from mmlearn.quiet import keras, layers, ops
+
+# The lesson makes many small models, and TensorFlow would warn that each of them is traced anew.
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 RESULTS = paths.ROOT / "benchmarks" / "results" / "classification_model.json"
 
@@ -86,7 +90,7 @@ def used_layers(model: keras.Model) -> list[str]:
     return [type(layer).__name__ for layer in model.layers]
 
 
-def scramble(images: np.ndarray, block: int = 8, seed: int = 0) -> np.ndarray:
+def scramble(images: np.ndarray, block: int = 16, seed: int = 0) -> np.ndarray:
     """The same blocks of block x block pixels, in another order: all small details are kept, no shape is."""
     n, height, width, depth = images.shape
     rows, columns = height // block, width // block
