@@ -59,15 +59,15 @@ def test_hints_come_one_after_another(clone):
 
 
 def test_progress_goes_on_where_you_stopped(clone):
-    assert "0 of 500 points; next: embeddings.build_vocabulary" in mmlearn("progress")
+    assert "0 of 700 points; next: embeddings.build_vocabulary" in mmlearn("progress")
     shutil.copyfile(paths.solution_file("similarity"), clone / "similarity.py")
     mmlearn("check", "similarity")
     told = mmlearn("progress")
-    assert "100 of 500 points" in told
+    assert "100 of 700 points" in told
     assert "✓  similarity.l2_normalize" in told
     mmlearn("reset", "similarity.top_k")
     told = mmlearn("progress")
-    assert "76 of 500 points" in told  # recall_at_k rests on it
+    assert "76 of 700 points" in told  # recall_at_k rests on it
     assert "changed" in told
 
 
