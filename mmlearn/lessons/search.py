@@ -14,7 +14,6 @@ from mmlearn.quiet import keras
 
 LIKE = 0.66  # two spellings as alike as this are taken for one word
 MAX_TOKENS = 64  # of a text; the longest name with its keywords has 51
-WORD_DROPOUT = 0.5  # more than for whole texts: a query is a word or two (see benchmarks/search.py)
 
 
 @dataclass(frozen=True)
