@@ -111,7 +111,7 @@ def pictures(images: np.ndarray, captions: Sequence[str], title: str, columns: i
 def _dots(axis: Axes, place: float, values: np.ndarray, colour: str) -> None:
     axis.barh(place, values.mean(), color=colour, height=0.7, alpha=0.85)
     axis.plot(values, np.full(len(values), place), "o", color="black", markersize=4, markerfacecolor="white", zorder=3)
-    axis.text(max(values.max(), values.mean()) + 1, place, f"{values.mean():.1f}", va="center", fontsize=9)
+    axis.text(values.max() + 2.5, place, f"{values.mean():.1f}", va="center", fontsize=9)
 
 
 def comparison(result: dict, labels: dict[str, str], title: str) -> Figure:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from IPython.display import Code
+from IPython.display import Markdown
 
 from mmlearn.course import paths
 from mmlearn.course.load import load_module
@@ -27,10 +27,10 @@ def program() -> ModuleType:
     return load_module(paths.solution_file("classification_model"))
 
 
-def show(function: Callable) -> Code:
+def show(function: Callable) -> Markdown:
     """The source of a function, with its keywords in colour."""
     source = inspect.getsource(function).replace("  # noqa: F841", "")
-    return Code(source, language="python")
+    return Markdown(f"```python\n{source}```")
 
 
 def error_of(function: Callable, *arguments: Any, **options: Any) -> str:

@@ -22,6 +22,7 @@ def test_no_error_is_said_to_be_none():
 
 def test_what_it_shows_is_the_source_without_linters_marks():
     shown = lesson.show(lesson.as_found).data
+    assert shown.startswith("```python\ndef as_found")
     assert "layers.Dot(axes=1)" in shown
     assert "noqa" not in shown
 
