@@ -285,3 +285,74 @@ def test_made_to_run_and_no_more_it_cannot_even_learn_a_few_pairs_by_heart():
     assert lesson.numbers_for_the_classifier(model) == 1
     assert lesson.classes_of_one_number(kernel, bias) < 8
     assert accuracy(model, images, token_ids, labels) < 0.7
+
+
+# --- the parts that are given ---------------------------------------------------------------------------------------
+
+
+def test_scores_by_hand():
+    labels, predictions = np.array([0, 0, 0, 1]), np.array([0, 0, 1, 1])
+    assert solution.confusion_matrix(labels, predictions, 3).tolist() == [[2, 1, 0], [0, 1, 0], [0, 0, 0]]
+    found = solution.scores(labels, predictions, 3)
+    assert found["accuracy"] == pytest.approx(3 / 4)
+    assert found["balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
+    assert found["macro_f1"] == pytest.approx((4 / 5 + 2 / 3) / 2)
+
+
+def test_calibration_error_by_hand_and_a_temperature_that_is_found_again():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(4000, 4))
+    labels = np.array([rng.choice(4, p=p) for p in np.exp(solution.log_softmax(logits))])
+    rows, error = solution.reliability(logits, labels)
+    assert rows[:, 2].sum() == 4000
+    assert error < 0.03
+    assert solution.reliability(5 * logits, labels)[1] > 0.2
+    assert solution.fit_temperature(5 * logits, labels) == pytest.approx(5, rel=0.1)
+    sure = np.array([[20.0, 0.0], [20.0, 0.0]])
+    assert solution.reliability(sure, np.array([0, 1]))[1] == pytest.approx(0.5, abs=1e-6)
+
+
+def test_figures_are_written(tmp_path):
+    rng = np.random.default_rng(0)
+    count = 30
+    images = rng.integers(0, 256, (count, 32, 32, 3)).astype(np.uint8)
+    labels, names = rng.integers(0, 8, count), np.array(["name"] * count)
+    test = solution.Pairs(images, np.ones((count, 2), int), labels, names, names)
+    history = {"loss": [2.0, 1.0], "val_loss": [2.0, 1.5]}
+    solution.save_figures(tmp_path, history, rng.normal(size=(count, 8)), 1.3, test)
+    assert {file.name for file in tmp_path.iterdir()} == {
+        "loss.png",
+        "confusion.png",
+        "reliability.png",
+        "mistakes.png",
+    }
+
+
+def test_words_of_families_held_back_only_are_unknown():
+    size, pairs = solution.load_pairs(0)
+    training = pairs["train"]
+    held = solution.held_back(training.families, 0.15, 0)
+    assert not (training.token_ids[~held] == solution.UNKNOWN).any()
+    assert (training.token_ids[held] == solution.UNKNOWN).any()
+    assert training.token_ids.max() < size
+    assert training.token_ids.shape[1] == pairs["near"].token_ids.shape[1]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [("--epochs", "0", "at least 1"), ("--seed", "-1", "between 0 and"), ("--fusion", "dot", "invalid choice")],
+)
+def test_a_wrong_option_is_one_clear_line(monkeypatch, capsys, tmp_path, option, value, said):
+    monkeypatch.setattr(sys, "argv", ["classification_model", "--output", str(tmp_path / "out"), option, value])
+    with pytest.raises(SystemExit):
+        solution.main()
+    assert said in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_an_output_that_is_a_file_is_named(monkeypatch, capsys, tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    monkeypatch.setattr(sys, "argv", ["classification_model", "--output", str(file)])
+    with pytest.raises(SystemExit):
+        solution.main()
+    assert f"{file} cannot be made a folder" in capsys.readouterr().err.splitlines()[-1]
