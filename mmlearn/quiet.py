@@ -5,6 +5,7 @@ graded cell anything on stderr costs the points; in a lesson it is noise.
 """
 
 import contextlib
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -26,5 +27,8 @@ def _stderr_closed() -> Iterator[None]:
 with _stderr_closed():
     import keras
     from keras import layers, ops
+
+# A lesson has several models; TensorFlow takes that for a mistake in a loop and warns of "retracing".
+logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 __all__ = ["keras", "layers", "ops"]
