@@ -89,9 +89,9 @@ def read_question(path: Path) -> Question:
             sections={language: _sections(path, match[2], language) for language in HEADINGS},
         )
         for language, sections in question.sections.items():
-            if "source" in sections and question.source_question is None:
+            if ("source" in sections) != (question.source_question is not None):
                 heading = HEADINGS[language]["source"]
-                raise CourseError(f"{path.name}: `## {heading}` stands only where source_question does")
+                raise CourseError(f"{path.name}: `## {heading}` stands where source_question does, and nowhere else")
     except yaml.YAMLError as error:
         raise CourseError(f"{path.name}: front matter is not YAML: {error}") from None
     except KeyError as error:

@@ -1,5 +1,6 @@
 """The four states, each reached as a learner would reach it."""
 
+import ast
 import dataclasses
 
 import pytest
@@ -7,7 +8,10 @@ import pytest
 from mmlearn.course import paths
 from mmlearn.course.check import State, examine, judge
 from mmlearn.course.registry import course
+from mmlearn.course.reset import reset
+from mmlearn.course.source import Source, is_untouched
 from mmlearn.course.stubs import stub_text
+from mmlearn.grading.demo import with_answers
 
 TOPIC = course().topic("similarity")
 QUICK = dataclasses.replace(TOPIC, test_seconds=3.0)
@@ -181,3 +185,22 @@ def test_html_of_a_message_is_escaped(tmp_path):
 def test_an_exercise_whose_tests_did_not_run_earns_nothing():
     result = judge(TOPIC.exercise("csls"), ())
     assert (result.state, result.points) == (State.COULD_NOT_CHECK, 0)
+
+
+def test_an_answer_with_a_class_is_attempted_as_soon_as_one_of_its_parts_is(tmp_path):
+    topic = course().topic("similarity_model")
+    exercise = topic.exercise("build_two_tower")
+    assert exercise.definitions == ("build_two_tower", "TwoTower")
+    stub = Source(tmp_path, "", ast.parse(stub_text(topic.id)))
+    other = Source(tmp_path, "", ast.parse(with_answers(topic, ["retrieve"])))
+    assert all(is_untouched(other, stub, name) for name in exercise.definitions)
+    solved = Source(tmp_path, "", ast.parse(with_answers(topic, ["build_two_tower"])))
+    assert not any(is_untouched(solved, stub, name) for name in exercise.definitions)
+
+
+def test_reset_of_an_answer_with_a_class_brings_both_stubs_back(tmp_path):
+    topic = course().topic("similarity_model")
+    file = tmp_path / "similarity_model.py"
+    file.write_text(with_answers(topic, ["build_two_tower", "retrieve"]), encoding="utf-8")
+    reset(topic, topic.exercise("build_two_tower"), file)
+    assert file.read_text(encoding="utf-8") == with_answers(topic, ["retrieve"])

@@ -7,7 +7,7 @@ import pytest
 from mmlearn.course import paths
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import course
-from mmlearn.interview.bank import HEADINGS, QUESTIONS, TOPICS_BESIDE, bank, question, read_question
+from mmlearn.interview.bank import HEADINGS, KINDS, QUESTIONS, TOPICS_BESIDE, bank, question, read_question
 
 by_question = pytest.mark.parametrize("asked", bank().values(), ids=bank())
 by_language = pytest.mark.parametrize("language", HEADINGS)
@@ -51,6 +51,18 @@ def test_formulas_are_closed(asked, language):
         assert text.count("$$") % 2 == 0
 
 
+def test_each_of_the_documents_questions_is_answered_beside_its_own_answer():
+    assert sorted(q.source_question for q in bank().values() if q.source_question) == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_the_bank_is_large_enough_in_every_topic_and_kind():
+    assert len(bank()) >= 72
+    for topic in [*(topic.id for topic in course().topics), *TOPICS_BESIDE]:
+        assert sum(asked.topic == topic for asked in bank().values()) >= 8, topic
+    for kind in KINDS:
+        assert sum(asked.kind == kind for asked in bank().values()) >= 8, kind
+
+
 VALID = (QUESTIONS / "similarity-shared-space.md").read_text(encoding="utf-8")
 
 
@@ -64,6 +76,8 @@ VALID = (QUESTIONS / "similarity-shared-space.md").read_text(encoding="utf-8")
         (VALID.replace("id: similarity-shared-space", "id: another"), "its id is 'another'"),
         (VALID.replace("## Mistakes", "## Errors"), "the part en must hold"),
         (VALID.replace("# zh\n", "# cn\n"), "no part headed `# zh`"),
+        (VALID.replace("source_question: 3\n", ""), "stands where source_question does"),
+        (VALID.replace("## What the source says", "## Rubric 2"), "the part en must hold"),
         (re.sub(r"(## 30-second answer\n)(.*?)(\n## Full)", r"\1\3", VALID, flags=re.DOTALL), "filled"),
         (VALID.replace("kind: concept", "kind: [concept"), "not YAML"),
     ],
