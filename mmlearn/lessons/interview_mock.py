@@ -15,7 +15,7 @@ from mmlearn.interview.bank import HEADINGS, LEVELS
 from mmlearn.interview.choose import LANGUAGES
 from mmlearn.interview.render import as_mathml, to_html
 from mmlearn.interview.words import clock, say
-from mmlearn.lessons.interview_practice import as_tex, fold, in_language, topic_title
+from mmlearn.lessons.interview_practice import Controls, as_tex, fold, in_language, topic_title
 
 _LABELS = {
     "en": {
@@ -44,13 +44,16 @@ def on_paper(minutes: int = 45, level: str = "senior", seed: int = 0, language: 
     """The questions of a mock interview, to be held by a friend or by oneself: one fold opens the next step."""
     planned = mock.plan(minutes, level, seed)
     rows = "".join(
-        f"<tr><td style='text-align:left'>{asked.id}</td><td>{topic_title(asked.topic, language)}</td>"
-        f"<td>{asked.level}</td><td>{asked.kind}</td><td>{asked.minutes}</td></tr>"
+        f"<tr><td style='text-align:left'>{asked.id}</td>"
+        f"<td style='text-align:left'>{topic_title(asked.topic, language)}</td>"
+        f"<td style='text-align:left'>{asked.level}</td><td style='text-align:left'>{asked.kind}</td>"
+        f"<td>{asked.minutes}</td></tr>"
         for asked in planned
     )
-    parts = [
-        f"<table><tr><th>question</th><th>topic</th><th>level</th><th>kind</th><th>minutes</th></tr>{rows}</table>"
-    ]
+    heads = "".join(
+        f"<th style='text-align:left'>{head}</th>" for head in ("question", "topic", "level", "kind", "minutes")
+    )
+    parts = [f"<table><tr>{heads}</tr>{rows}</table>"]
     for number, asked in enumerate(planned, 1):
         steps = to_html(asked.section("question", language), as_tex)
         for count, follow_up in enumerate(rubric.follow_ups(asked, language), 1):
@@ -68,9 +71,9 @@ def mock_interview(
     seed: int = 0,
     language: str = "en",
     now: Callable[[], float] = time.monotonic,
-) -> VBox:
+) -> Controls:
     """Settings and a button that draws the questions; it needs a running kernel."""
-    room = VBox()
+    room = Controls()
     settings = (
         IntSlider(value=minutes, min=10, max=120, step=5, description="minutes"),
         Dropdown(options=LEVELS, value=level, description="level"),
@@ -190,7 +193,9 @@ class Room:
         return _html(in_language(self.interview.language, to_html(markdown, as_mathml)))
 
     def _tick(self, markdown: str) -> HBox:
-        return HBox([Checkbox(indent=False, layout={"width": "2em"}), self._text(markdown)])
+        text = self._text(markdown)
+        text.value = text.value.replace("<p>", '<p style="margin: 3px 0">')
+        return HBox([Checkbox(indent=False, layout={"width": "2em"}), text])
 
     def _show(self, *children: Widget) -> None:
         self.box.children = children

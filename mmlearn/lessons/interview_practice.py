@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from IPython.display import HTML, Javascript, display
+from IPython.display import HTML, display
 from IPython.utils.capture import capture_output
 from ipywidgets import HTML as Html
 from ipywidgets import Dropdown, HBox, ToggleButtons, VBox
@@ -94,7 +94,16 @@ def in_language(language: str, html: str) -> str:
     return f'<div lang="{TAGS[language]}" style="max-width: 52em; line-height: 1.5">{html}</div>'
 
 
-def browse(topic: str = "multimodal", language: str = "en") -> VBox:
+class Controls(VBox):
+    """Widgets; where they cannot be shown, one line says what to do."""
+
+    def _repr_mimebundle_(self, **kwargs):
+        return super()._repr_mimebundle_(**kwargs) | {
+            "text/plain": "These controls need a running kernel: run this cell."
+        }
+
+
+def browse(topic: str = "multimodal", language: str = "en") -> Controls:
     """Pick a topic, a question and a language; the card below follows. It needs a running kernel."""
     topics = Dropdown(options=_titles(language), value=topic, description="topic")
     questions = Dropdown(description="question", layout={"width": "30em"})
@@ -106,15 +115,16 @@ def browse(topic: str = "multimodal", language: str = "en") -> VBox:
     def offer(_=None) -> None:
         group = choose.Filter(topics.value).questions()
         questions.options = [(f"{asked.id} ({asked.level})", asked.id) for asked in group]
+        questions.value = group[0].id
 
     def show(_=None) -> None:
-        if questions.value:
+        if questions.value:  # none for a moment, while the list is another topic's
             shown.value = card_html(question(questions.value), languages.value, as_mathml)
 
     def translate(_) -> None:
-        chosen = questions.value
-        topics.options = _titles(languages.value)  # the same topics: the value stays
-        questions.value = chosen
+        chosen = topics.value, questions.value
+        topics.options = _titles(languages.value)  # which sets both back to the first
+        topics.value, questions.value = chosen
         show()
 
     topics.observe(offer, "value")
@@ -122,7 +132,7 @@ def browse(topic: str = "multimodal", language: str = "en") -> VBox:
     languages.observe(translate, "value")
     offer()
     show()
-    return VBox([HBox([topics, questions, languages]), shown])
+    return Controls([HBox([topics, questions, languages]), shown])
 
 
 def _titles(language: str) -> list[tuple[str, str]]:
@@ -140,7 +150,8 @@ def self_check(topic: str) -> None:
     (name,) = set(re.findall(r'<div id="(\w+)"', html))
     display(HTML(f"{html}{_STYLE.format(id=name)}{static(checks)}</div>"))
     # jupyterquiz would fetch MathJax from the network if it saw a global of that name; our formulas are MathML already.
-    display(Javascript(f"(function () {{\nvar MathJax;\n{script}\n}})();"))
+    wrapped = f"(function () {{\nvar MathJax;\n{script}\n}})();"
+    display({"application/javascript": wrapped}, raw=True)  # and no text: nothing is shown where it is not run
 
 
 def _quiz(questions: list[dict]) -> tuple[str, str]:
