@@ -55,7 +55,7 @@ def forgetting(histories: dict[str, list[str]], days: float = 90) -> Figure:
         xlim=(0, days),
         ylim=(0.88, 1.005),
         xlabel="days since the first answer",
-        ylabel="chance of recall, as FSRS estimates it",
+        ylabel="estimated chance of recall",
     )
     axes.set_title("Each good answer makes forgetting slower; a failed one starts nearly anew", fontsize=11)
     axes.legend(frameon=False, loc="lower right")

@@ -13,9 +13,9 @@ from mmlearn.course.errors import CourseError
 from mmlearn.interview import mock, rubric
 from mmlearn.interview.bank import HEADINGS, LEVELS
 from mmlearn.interview.choose import LANGUAGES
-from mmlearn.interview.render import as_mathml, to_html
+from mmlearn.interview.render import to_html
 from mmlearn.interview.words import clock, say
-from mmlearn.lessons.interview_practice import Controls, as_tex, fold, in_language, topic_title
+from mmlearn.lessons.interview_practice import Controls, as_shown, as_tex, fold, in_language, topic_title
 
 _LABELS = {
     "en": {
@@ -172,7 +172,7 @@ class Room:
             self.number += 1
             self._finish() if self.number == len(self.interview.answers) else self._ask()
 
-        full = to_html(question.section("full", language), as_mathml)
+        full = to_html(question.section("full", language), as_shown)
         self._show(
             self._text(took),
             _html(in_language(language, fold(HEADINGS[language]["full"], full))),
@@ -190,7 +190,7 @@ class Room:
         self._show(self._text(f"{boxes}\n\n{where}"), _button(self.words["again"], self.again))
 
     def _text(self, markdown: str) -> Html:
-        return _html(in_language(self.interview.language, to_html(markdown, as_mathml)))
+        return _html(in_language(self.interview.language, to_html(markdown, as_shown)))
 
     def _tick(self, markdown: str) -> HBox:
         text = self._text(markdown)

@@ -44,6 +44,12 @@ def as_tex(latex: str, display: bool) -> str:
     return f"$${escape(latex, quote=False)}$$" if display else f"${escape(latex, quote=False)}$"
 
 
+def as_shown(latex: str, display: bool) -> str:
+    """For widgets, which JupyterLab's MathJax does not visit: MathML, a displayed formula on a line of its own."""
+    lines = "display: block; text-align: center; margin: 0.7em 0; overflow-x: auto"
+    return as_mathml(latex, display).replace('<span class="display">', f'<span style="{lines}">')
+
+
 def contents(language: str = "en") -> HTML:
     """Each topic with its questions, linked to their files."""
     heads = "".join(f"<th>{head}</th>" for head in ("questions", *LEVELS, "minutes", "self-checks"))
@@ -119,7 +125,7 @@ def browse(topic: str = "multimodal", language: str = "en") -> Controls:
 
     def show(_=None) -> None:
         if questions.value:  # none for a moment, while the list is another topic's
-            shown.value = card_html(question(questions.value), languages.value, as_mathml)
+            shown.value = card_html(question(questions.value), languages.value, as_shown)
 
     def translate(_) -> None:
         chosen = topics.value, questions.value

@@ -81,6 +81,9 @@ def test_the_browser_follows_topic_question_and_language():
     language.value = "zh"
     assert (topic.value, question.value) == ("fusion", "fusion-bilinear")
     assert "完整回答" in shown.value
+    question.value = "fusion-late-fusion-maths"
+    assert 'display="block"' in shown.value
+    assert 'class="display"' not in shown.value  # the booklet's style, which is not here
     topic.value = "systems"
     assert bank()[question.value].topic == "systems"
     assert question.value in shown.value
