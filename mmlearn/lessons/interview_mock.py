@@ -26,7 +26,8 @@ _LABELS = {
         "next": "Keep the score, go on",
         "again": "Another interview",
         "tick": "Tick what your answer held; be strict.",
-        "follow_up": "follow-up",
+        "follow_up": "Follow-up",
+        "its_answer": "its answer",
     },
     "zh": {
         "plan": "{minutes} 分钟，{count} 道题，级别 {level}。答题时计时，评分时不计时。",
@@ -36,6 +37,7 @@ _LABELS = {
         "again": "再来一次",
         "tick": "勾选你的回答里说到的要点，请严格。",
         "follow_up": "追问",
+        "its_answer": "参考回答",
     },
 }
 
@@ -57,7 +59,9 @@ def on_paper(minutes: int = 45, level: str = "senior", seed: int = 0, language: 
     for number, asked in enumerate(planned, 1):
         steps = to_html(asked.section("question", language), as_tex)
         for count, follow_up in enumerate(rubric.follow_ups(asked, language), 1):
-            told = to_html(f"**{follow_up.question}**", as_tex) + fold("…", to_html(follow_up.answer, as_tex))
+            told = to_html(f"**{follow_up.question}**", as_tex) + fold(
+                _LABELS[language]["its_answer"], to_html(follow_up.answer, as_tex)
+            )
             steps += fold(f"{_LABELS[language]['follow_up']} {count}", told)
         for name in ("full", "rubric"):
             steps += fold(HEADINGS[language][name], to_html(asked.section(name, language), as_tex))

@@ -93,7 +93,8 @@ def card_html(asked: Question, language: str, formula: Formula) -> str:
 
 def fold(heading: str, html: str) -> str:
     """A part that a click opens."""
-    return f"<details><summary><b>{heading}</b></summary>\n{html}\n</details>"
+    inner = f'<div style="margin: 4px 0 10px 18px">{html}</div>'
+    return f"<details><summary><b>{heading}</b></summary>\n{inner}\n</details>"
 
 
 def in_language(language: str, html: str) -> str:
