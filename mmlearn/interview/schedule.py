@@ -26,7 +26,9 @@ _RATING = {rubric.NOT_YET: Rating.Again, "pass": Rating.Hard, "strong": Rating.G
 
 # An answer takes minutes, so a failed one comes back after ten, not after one as a vocabulary card would.
 SOON = timedelta(minutes=10)
-_SCHEDULER = Scheduler(desired_retention=0.9, learning_steps=[SOON], relearning_steps=[SOON])
+_FAILED = Scheduler(desired_retention=0.9, learning_steps=[SOON], relearning_steps=[SOON])
+# A pass, however bare, ends the short steps. With steps, FSRS would repeat one that is rated "hard" for ever.
+_PASSED = Scheduler(desired_retention=0.9, learning_steps=(), relearning_steps=())
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def record(card: str, scored: list[tuple[rubric.Point, bool]], now: datetime | N
         before = study.cards.get(card) or Card(card_id=zlib.crc32(card.encode()), due=now)
         now = max(now, before.last_review or now)
         days = (now - before.last_review) / timedelta(days=1) if before.last_review else None
-        study.cards[card], _ = _SCHEDULER.review_card(before, rating, now)
+        scheduler = _FAILED if rating is Rating.Again else _PASSED
+        study.cards[card], _ = scheduler.review_card(before, rating, now)
         met = [met for _, met in scored]
         study.reviews.append(Review(card, now.isoformat(timespec="seconds"), int(rating), days, met))
         _write(study)
@@ -124,7 +127,7 @@ def is_learnt(study: Study, card: str) -> bool:
 
 def recall(study: Study, card: str, now: datetime | None = None) -> float:
     """FSRS's guess of the probability that the card would be recalled now."""
-    return _SCHEDULER.get_card_retrievability(study.cards[card], now or datetime.now(UTC))
+    return _PASSED.get_card_retrievability(study.cards[card], now or datetime.now(UTC))
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -53,8 +53,20 @@ def test_the_rubric_makes_the_rating(data, answer, mark, rating):
 def test_the_better_the_answer_the_later_the_card(data):
     back = [schedule.record(f"{number}/en", answer, NOW) for number, answer in enumerate((NOTHING, PASS, STRONG, ALL))]
     assert back[0] == NOW + timedelta(minutes=10)
-    assert NOW + timedelta(minutes=10) < back[1] < NOW + timedelta(hours=1)
-    assert NOW + timedelta(days=1) <= back[2] < back[3]
+    assert NOW + timedelta(days=1) <= back[1] <= back[2] < back[3]
+
+
+@pytest.mark.parametrize("first", [PASS, NOTHING], ids=["passed", "failed"])
+def test_a_bare_pass_each_time_comes_back_later_and_later(data, first):
+    now = schedule.record("a/en", first, NOW)
+    gaps = []
+    for _ in range(5):
+        back = schedule.record("a/en", PASS, now)
+        gaps.append(back - now)
+        now = back
+    assert gaps[0] >= timedelta(days=1)
+    assert gaps == sorted(gaps)
+    assert gaps[-1] > gaps[0]
 
 
 def test_intervals_grow_and_a_failure_brings_the_card_back_soon(data):
