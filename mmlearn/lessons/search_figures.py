@@ -42,32 +42,33 @@ def hits(engine: EmojiSearch, found: Sequence[Hits], title: str, english: Sequen
         engine: whose gallery it is.
         found: results of `engine.search`.
         title: the finding.
-        english: what the queries mean, shown where no font of the machine can write them; none for the queries alone.
+        english: what the queries mean, for those that no font of the machine can write; else they stand in code points.
     """
     columns = max(len(result.rows) for result in found) or 1
     left, line = 2.3, 1.55
-    figure = Figure(figsize=(0.95 * (left + columns), 0.95 * (line * len(found) + 0.5)), dpi=100)
+    tops = np.cumsum([0.0, *(line if len(result.rows) else 0.95 for result in found)])  # less room for no drawing
+    figure = Figure(figsize=(0.95 * (left + columns), 0.95 * (tops[-1] + 0.5)), dpi=100)
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, left + columns), ylim=(line * len(found), -0.5), aspect="equal")
+    axes.set(xlim=(0, left + columns), ylim=(tops[-1], -0.5), aspect="equal")
     axes.axis("off")
     axes.text((left + columns) / 2, -0.22, title, ha="center", va="center", fontsize=12, weight="bold")
     fonts = [name for name in (chinese_font(),) if name]
     for i, result in enumerate(found):
         query = result.query or "(empty)"
-        if not query.isascii() and not fonts:
+        if not query.isascii() and (not fonts or max(query) > "\uffff"):  # emoji are in no text font
             query = english[i] if i < len(english) else query.encode("unicode_escape").decode()
         text = textwrap.fill(query, 18)
-        axes.text(0.08, line * i + 0.35, text, fontsize=11, weight="bold", va="center",
+        axes.text(0.08, tops[i] + 0.35, text, fontsize=11, weight="bold", va="center",
                   family=["DejaVu Sans", *fonts])  # fmt: skip
         note = textwrap.fill(str(result.understood), 30)
-        axes.text(0.08, line * i + 0.62, note, fontsize=6.5, va="top", color=ORANGE, family=["DejaVu Sans", *fonts])
+        axes.text(0.08, tops[i] + 0.62, note, fontsize=6.5, va="top", color=ORANGE, family=["DejaVu Sans", *fonts])
         for j, (row, score) in enumerate(zip(result.rows, result.scores, strict=True)):
-            x, y = left + j, line * i
+            x, y = left + j, tops[i]
             axes.imshow(engine.gallery.images[row], extent=(x + 0.06, x + 0.94, y + 0.94, y + 0.06))
             name = textwrap.shorten(str(engine.gallery.names["en"][row]), 32, placeholder=" …")
             axes.text(x + 0.5, y + 0.99, textwrap.fill(name, 15), ha="center", va="top", fontsize=6.5, linespacing=1.0)
             axes.text(x + 0.5, y + 1.36, f"{score:.2f}", ha="center", va="center", fontsize=6.5, color=_GREY)
-    axes.set(xlim=(0, left + columns), ylim=(line * len(found), -0.5))
+    axes.set(xlim=(0, left + columns), ylim=(tops[-1], -0.5))
     return figure
 
 
@@ -95,13 +96,12 @@ def bars(
         for at, mean, sd in zip(x, means, spread, strict=True):
             axes.text(at, mean + sd + 0.8, f"{mean:.0f}", ha="center", fontsize=8)
     axes.set_xticks(range(len(groups)), list(groups))
-    axes.set(title=title, ylabel=label)
-    axes.set_ylim(0, axes.get_ylim()[1] * 1.06)
+    axes.set_title(title, pad=26)
+    axes.set(ylabel=label, ylim=(0, axes.get_ylim()[1] * 1.04))
     if chance is not None:
-        axes.axhline(chance, color=_GREY, linestyle="--", linewidth=1)
-        axes.text(len(groups) - 0.5, chance, " chance", va="bottom", ha="right", fontsize=8, color=_GREY)
+        axes.axhline(chance, color="black", linestyle="--", linewidth=1, label="chance")
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, ncols=len(methods), loc="upper right")
+    axes.legend(frameon=False, ncols=len(methods) + 1, loc="lower center", bbox_to_anchor=(0.5, 0.99))
     return figure
 
 
