@@ -17,7 +17,6 @@ As a script it trains on four vendors' emoji and is tested on a fifth: `python -
 
 import argparse
 import json
-import logging
 import math
 import time
 from pathlib import Path
@@ -576,8 +575,6 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         parser.error(f"--output {chosen.output}: {error.strerror}")
 
-    # Four searches with four shapes: TensorFlow, where it is the backend, would warn that it traces them anew.
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     train = load_emoji(TRAIN_VENDORS, "seen")
     vocabulary = Vocabulary.from_texts(texts_of(train))
     token_ids, _ = vocabulary.encode(texts_of(train))

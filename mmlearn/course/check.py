@@ -170,7 +170,7 @@ def _explain(exercise: Exercise, failed: list[Outcome]) -> tuple[str, str]:
     where = f" ({first.case})" if first.case else ""
     more = f"; {len(failed) - 1} more of its tests fail" if len(failed) > 1 else ""
     if first.unfinished and first.unfinished != exercise.id:
-        return f"it calls {first.unfinished}, which is not written yet: finish {first.unfinished} first", ""
+        return f"it needs {first.unfinished}, which is not written yet: finish {first.unfinished} first", ""
     if first.unfinished:
         return "it still raises NotImplementedError on some inputs: finish that branch", first.case + more
     if first.cause:

@@ -25,6 +25,9 @@ class Model:
         self.handle = handle
         self._ask = ask
 
+    def __repr__(self) -> str:
+        return "a Keras model"  # stands in messages to learners
+
     def predict(self, inputs: Any, training: bool = False) -> Any:
         """The outputs for `inputs`: an array, or a list or dict of arrays; in inference mode unless `training`."""
         return self._ask(self.handle, "predict", (inputs, training), {})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import logging
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -15,9 +14,6 @@ from IPython.display import Markdown
 from mmlearn.course import paths
 from mmlearn.course.load import load_module
 from mmlearn.quiet import keras, layers, ops
-
-# The lesson makes many small models, and TensorFlow would warn that each of them is traced anew.
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 RESULTS = paths.ROOT / "benchmarks" / "results" / "classification_model.json"
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
-import logging
 from collections.abc import Callable
 
 import numpy as np
 
 from mmlearn.data import EmojiData
 from mmlearn.quiet import keras, layers, ops
-
-# A lesson builds several models, and TensorFlow takes that for a mistake in a loop ("triggered tf.function retracing").
-logging.getLogger("tensorflow").setLevel(logging.ERROR)
 
 EPOCHS = 120  # of the benchmark; about a minute on two cores
 LESSON_EPOCHS = 80  # of the lesson itself

@@ -53,6 +53,7 @@ def test_a_model_predicts_by_value(impl):
     np.testing.assert_allclose(outputs, [[3.0], [7.0]])
     assert not np.allclose(model.predict(np.ones((50, 2), np.float32), training=True), 2.0)  # dropout is on
     assert model.count_params() == 2
+    assert repr([model]) == "[a Keras model]"
 
 
 def test_weights_go_out_and_come_back(impl):
