@@ -120,7 +120,7 @@ def progress_table() -> Group:
     earned = possible = 0.0
     following = ""
     for topic in course().topics:
-        table.add_row("", Text(f"{topic.title} ({topic.lesson})", style="bold"))
+        table.add_row("", Text(f"{topic.lesson[:2]} {topic.title}", style="bold"))  # the lesson by its number
         for exercise in topic.exercises:
             entry = progress.read(exercise.name)
             state = State(entry.state) if entry.state in list(State) else State.NOT_ATTEMPTED

@@ -26,9 +26,10 @@ _RATING = {rubric.NOT_YET: Rating.Again, "pass": Rating.Hard, "strong": Rating.G
 
 # An answer takes minutes, so a failed one comes back after ten, not after one as a vocabulary card would.
 SOON = timedelta(minutes=10)
-_FAILED = Scheduler(desired_retention=0.9, learning_steps=[SOON], relearning_steps=[SOON])
+RETENTION = 0.9  # a card comes back when the chance of recall has fallen to this
+_FAILED = Scheduler(desired_retention=RETENTION, learning_steps=[SOON], relearning_steps=[SOON])
 # A pass, however bare, ends the short steps. With steps, FSRS would repeat one that is rated "hard" for ever.
-_PASSED = Scheduler(desired_retention=0.9, learning_steps=(), relearning_steps=())
+_PASSED = Scheduler(desired_retention=RETENTION, learning_steps=(), relearning_steps=())
 
 
 @dataclass(frozen=True)

@@ -192,4 +192,4 @@ def test_the_chance_of_recall_falls_between_answers_to_the_schedules_aim():
     (line,) = forgetting({"strong": ["strong"] * 4}).axes[0].lines
     chances = line.get_ydata()
     assert max(chances) == pytest.approx(1)
-    assert min(chances) == pytest.approx(schedule._SCHEDULER.desired_retention, abs=0.02)
+    assert min(chances) == pytest.approx(schedule.RETENTION, abs=0.02)
