@@ -27,9 +27,6 @@ _RATING = {rubric.NOT_YET: Rating.Again, "pass": Rating.Hard, "strong": Rating.G
 # An answer takes minutes, so a failed one comes back after ten, not after one as a vocabulary card would.
 SOON = timedelta(minutes=10)
 RETENTION = 0.9  # a card comes back when the chance of recall has fallen to this
-_FAILED = Scheduler(desired_retention=RETENTION, learning_steps=[SOON], relearning_steps=[SOON])
-# A pass, however bare, ends the short steps. With steps, FSRS would repeat one that is rated "hard" for ever.
-_PASSED = Scheduler(desired_retention=RETENTION, learning_steps=(), relearning_steps=())
 
 
 @dataclass(frozen=True)
@@ -90,19 +87,41 @@ def load() -> Study:
         raise CourseError(f"{file()} is damaged ({told}): mend it, or move it away to begin anew") from None
 
 
+def answered(card: Card, verdict: str, now: datetime, fuzzing: bool = True) -> Card:
+    """The card after an answer: its memory, and when it comes back.
+
+    Args:
+        card: as it was.
+        verdict: "not yet", "pass", "strong" or "outstanding".
+        now: the time of the answer.
+        fuzzing: shift the days a little at random, so that cards that were learnt together do not stay together.
+    """
+    rating = _RATING[verdict]
+    # A pass, however bare, ends the short steps. With steps, FSRS would repeat one that is rated "hard" for ever.
+    steps = [SOON] if rating is Rating.Again else []
+    scheduler = Scheduler(
+        desired_retention=RETENTION, learning_steps=steps, relearning_steps=steps, enable_fuzzing=fuzzing
+    )
+    return scheduler.review_card(card, rating, now)[0]
+
+
+def chance(card: Card, now: datetime) -> float:
+    """The estimated chance of recall."""
+    return Scheduler().get_card_retrievability(card, now)
+
+
 def record(card: str, scored: list[tuple[rubric.Point, bool]], now: datetime | None = None) -> datetime:
     """Remember an answer, and return when the card comes back."""
     now = now or datetime.now(UTC)
-    rating = _RATING[rubric.verdict(scored)]
+    verdict = rubric.verdict(scored)
     with _locked():
         study = load()  # what another terminal has written meanwhile
         before = study.cards.get(card) or Card(card_id=zlib.crc32(card.encode()), due=now)
         now = max(now, before.last_review or now)
         days = (now - before.last_review) / timedelta(days=1) if before.last_review else None
-        scheduler = _FAILED if rating is Rating.Again else _PASSED
-        study.cards[card], _ = scheduler.review_card(before, rating, now)
+        study.cards[card] = answered(before, verdict, now)
         met = [met for _, met in scored]
-        study.reviews.append(Review(card, now.isoformat(timespec="seconds"), int(rating), days, met))
+        study.reviews.append(Review(card, now.isoformat(timespec="seconds"), int(_RATING[verdict]), days, met))
         _write(study)
     return study.cards[card].due
 
@@ -128,7 +147,7 @@ def is_learnt(study: Study, card: str) -> bool:
 
 def recall(study: Study, card: str, now: datetime | None = None) -> float:
     """FSRS's guess of the probability that the card would be recalled now."""
-    return _PASSED.get_card_retrievability(study.cards[card], now or datetime.now(UTC))
+    return chance(study.cards[card], now or datetime.now(UTC))
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -2,36 +2,31 @@
 
 from datetime import UTC, datetime, timedelta
 
-from fsrs import Card, Rating, Scheduler
+from fsrs import Card
 from matplotlib.figure import Figure
 
-from mmlearn.interview.schedule import SOON
+from mmlearn.interview.schedule import answered, chance
 from mmlearn.lessons.figures import BLUE, ORANGE
 
-RATING = {"not yet": Rating.Again, "pass": Rating.Hard, "strong": Rating.Good, "outstanding": Rating.Easy}
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY = timedelta(days=1)
 
 
-def comes_back(verdicts: list[str], retention: float = 0.9) -> list[float]:
+def comes_back(verdicts: list[str]) -> list[float]:
     """Days from each answer to the next one, if each is given on the day on which the card comes back.
 
     `mmlearn interview quiz` schedules the same way, but shifts the days a little at random, so that cards that were
     learnt together do not stay together.
     """
-    return [gap for gap, _, _ in _answers(verdicts, retention)]
+    return [gap for gap, _, _ in _answers(verdicts)]
 
 
-def _answers(verdicts: list[str], retention: float) -> list[tuple[float, Card, datetime]]:
+def _answers(verdicts: list[str]) -> list[tuple[float, Card, datetime]]:
     """For each answer: the days until the card comes back, the card after it, and its time."""
-    steps = [SOON]  # the quiz's own: a failed answer comes back after ten minutes
-    scheduler = Scheduler(
-        desired_retention=retention, learning_steps=steps, relearning_steps=steps, enable_fuzzing=False
-    )
     card, now = Card(card_id=1, due=_START), _START
     result = []
     for verdict in verdicts:
-        card, _ = scheduler.review_card(card, RATING[verdict], now)
+        card = answered(card, verdict, now, fuzzing=False)
         result.append(((card.due - now) / _DAY, card, now))
         now = card.due
     return result
@@ -41,15 +36,14 @@ def forgetting(histories: dict[str, list[str]], days: float = 90) -> Figure:
     """The chance of recall over time, for one card and several histories of answers."""
     figure = Figure(figsize=(8, 3.4), dpi=100)
     axes = figure.add_subplot()
-    scheduler = Scheduler(enable_fuzzing=False)
     for (label, verdicts), colour, style in zip(histories.items(), (BLUE, ORANGE), ("-", "--"), strict=False):
         times: list[float] = []
         chances: list[float] = []
-        for gap, card, at in _answers(verdicts, 0.9):
+        for gap, card, at in _answers(verdicts):
             begin = (at - _START) / _DAY
             for passed in range(round(gap) + 1):  # FSRS counts whole days
                 times.append(begin + passed)
-                chances.append(scheduler.get_card_retrievability(card, at + passed * _DAY))
+                chances.append(chance(card, at + passed * _DAY))
         axes.plot(times, chances, color=colour, linestyle=style, label=label)
     axes.set(
         xlim=(0, days),

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from mmlearn.data import LANGUAGES, TRAIN_VENDORS, EmojiData, Vocabulary, load_emoji
-from mmlearn.lessons.similarity import fit_cca, image_features, text_features, unit_rows
+from mmlearn.lessons.similarity import bags_of_words, fit_cca, image_features, text_features, unit_rows
 from mmlearn.quiet import keras
 
 LIKE = 0.66  # two spellings as alike as this are taken for one word
@@ -114,7 +114,7 @@ def cca_space(pairs: Pairs, ridge: float = 0.3) -> Space:
     Only rows with keywords are used: in a bag of words the name alone tells nothing new.
     """
     rows = pairs.with_keywords
-    bags = _bags(pairs.token_ids[rows], len(pairs.vocabulary))
+    bags = bags_of_words(pairs.token_ids[rows], len(pairs.vocabulary))
     image_map, text_map, _ = fit_cca(image_features(pairs.images[rows]), bags, ridge=ridge)
 
     def images_in(images: np.ndarray) -> np.ndarray:
@@ -124,13 +124,6 @@ def cca_space(pairs: Pairs, ridge: float = 0.3) -> Space:
         return unit_rows(text_map(text_features(list(texts), pairs.vocabulary)))
 
     return Space(images_in, texts_in, pairs.vocabulary)
-
-
-def _bags(token_ids: np.ndarray, size: int) -> np.ndarray:
-    bags = np.zeros((len(token_ids), size), np.float32)
-    np.put_along_axis(bags, token_ids, 1, axis=1)
-    bags[:, :2] = 0  # padding and unknown
-    return bags
 
 
 def joined(a: Space, b: Space, share: float = 0.5) -> Space:

@@ -59,7 +59,12 @@ def texts_of(data: EmojiData) -> list[str]:
 def text_features(texts: list[str], vocabulary: Vocabulary) -> np.ndarray:
     """Bag of words: entry [i, w] is 1 where text i holds word w. Unknown words leave no trace. (N, V) float32."""
     token_ids, _ = vocabulary.encode(texts)
-    bags = np.zeros((len(texts), len(vocabulary)), np.float32)
+    return bags_of_words(token_ids, len(vocabulary))
+
+
+def bags_of_words(token_ids: np.ndarray, vocabulary_size: int) -> np.ndarray:
+    """The same from ids: (N, L), 0 = padding and 1 = unknown -> (N, V) float32."""
+    bags = np.zeros((len(token_ids), vocabulary_size), np.float32)
     np.put_along_axis(bags, token_ids, 1, axis=1)
     bags[:, :2] = 0  # padding and unknown
     return bags
