@@ -11,7 +11,6 @@ import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 
-from mmlearn.data import GROUPS
 from mmlearn.lessons.figures import BLUE, GREEN, ORANGE
 from mmlearn.lessons.search import EmojiSearch, Hits
 
@@ -127,21 +126,6 @@ def index_costs(rows: Sequence[dict], title: str) -> Figure:
     axes.legend(handles.values(), handles.keys(), frameon=False, loc="lower right")
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(color="#eeeeee")
-    return figure
-
-
-def confusions(table: np.ndarray, title: str) -> Figure:
-    """(8, 8) shares in percent: rows the true group, columns the answer."""
-    figure = Figure(figsize=(7, 5.6), dpi=100, layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(table, cmap="Blues", vmin=0, vmax=100)
-    for i, j in np.ndindex(*table.shape):
-        if table[i, j] >= 0.5:
-            axes.text(j, i, f"{table[i, j]:.0f}", ha="center", va="center", fontsize=9,
-                      color="white" if table[i, j] > 55 else "black")  # fmt: skip
-    axes.set_xticks(range(len(GROUPS)), GROUPS, rotation=35, ha="right")
-    axes.set_yticks(range(len(GROUPS)), GROUPS)
-    axes.set(title=title, xlabel="nearest sentence", ylabel="true group")
     return figure
 
 
