@@ -193,9 +193,14 @@ class _OnlyOwn(ast.NodeTransformer):
         return self.generic_visit(node) if isinstance(node, ast.Module | ast.stmt | ast.excepthandler) else node
 
 
-def told(pair: Alike) -> str:
+def told(pair: Alike, topic: Topic) -> str:
     """The exercises that a pair is alike in, in words."""
-    return ", ".join(pair.exercises) or "passages in several exercises"
+    others = [exercise.id for exercise in topic.exercises if exercise.id not in pair.exercises]
+    if not others:
+        return f"all {len(topic.exercises)} exercises"
+    if len(others) < len(topic.exercises) / 2:
+        return f"all exercises but {', '.join(others)}"
+    return ", ".join(pair.exercises) or "passages of several exercises"
 
 
 def named(student: str, topic: Topic) -> str:
