@@ -24,6 +24,7 @@ console = Console(highlight=False, markup=False)
 
 Name = Annotated[str, typer.Argument(help="a topic (similarity) or an exercise (similarity.top_k, or top_k)")]
 TopicName = Annotated[str, typer.Argument(metavar="TOPIC", help="a topic, e.g. similarity")]
+CourseOption = Annotated[Path | None, typer.Option("--course", help="the nbgrader course; default: exercises/")]
 FileOption = Annotated[Path | None, typer.Option("--file", help="check this file instead of yours in the clone")]
 
 
@@ -122,6 +123,32 @@ def submit(
 
 
 @app.command()
+def collect(
+    topic: TopicName,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", help="a folder, or the zip that Canvas or Moodle gives; default: nbgrader's exchange"),
+    ] = None,
+    course_folder: Annotated[
+        Path | None, typer.Option("--course", help="the nbgrader course; default: exercises/")
+    ] = None,
+    roster: Annotated[Path | None, typer.Option(help="CSV of the class: who is who in the LMS, names, e-mail")] = None,
+    force: Annotated[bool, typer.Option("--force", help="take a hand-in even where a newer one is there")] = False,
+) -> None:
+    """Instructors: bring hand-ins into submitted/, each checked first. Exit code 0 if none was refused."""
+    from mmlearn.course import paths
+    from mmlearn.course.registry import course
+    from mmlearn.grading.intake import Outcome, collect, rows_table, summary
+
+    root = (course_folder or paths.NBGRADER).resolve()
+    rows = collect(course().topic(topic), source, root, roster, force)
+    console.print(rows_table(rows))
+    counted = summary(rows)
+    say(", ".join(f"{count} {outcome}" for outcome, count in counted.items()))
+    raise typer.Exit(1 if counted[Outcome.REFUSED] else 0)
+
+
+@app.command()
 def grade(
     topic: TopicName,
     course_folder: Annotated[
@@ -139,6 +166,53 @@ def grade(
     marks = grade_class(found, root, on_done=lambda mark: say(line(mark), style="dim"))
     console.print(marks_table(found, marks))
     say(f"Marks: {paths.short(root / 'marks' / topic)}.csv   Feedback: {paths.short(root / 'feedback')}")
+
+
+@app.command()
+def report(
+    topic: TopicName,
+    course_folder: CourseOption = None,
+    html: Annotated[Path | None, typer.Option(help="the page; default: <course>/reports/<topic>.html")] = None,
+    csv: Annotated[Path | None, typer.Option(help="also write a CSV file, a row a learner")] = None,
+) -> None:
+    """Instructors: how the class did, exercise by exercise, what each learner earned, which hand-ins are alike."""
+    from mmlearn.course import paths
+    from mmlearn.course.registry import course
+    from mmlearn.grading.report import class_report, write_report_csv
+    from mmlearn.grading.report_page import write_page
+    from mmlearn.grading.report_table import report_tables
+
+    root = (course_folder or paths.NBGRADER).resolve()
+    found = class_report(root, course().topic(topic))
+    page = (html or root / "reports" / f"{topic}.html").resolve()
+    write_page(found, page)
+    if csv:
+        write_report_csv(found, csv.resolve())
+    console.print(report_tables(found))
+    say(f"\nPage: {paths.short(page)}" + (f"   CSV: {csv}" if csv else ""))
+
+
+@app.command("export-marks")
+def export_marks(
+    topics: Annotated[list[str], typer.Argument(metavar="TOPIC...", help="one topic or several")],
+    course_folder: CourseOption = None,
+    format: Annotated[str, typer.Option(help="nbgrader, canvas or moodle")] = "nbgrader",
+    to: Annotated[Path | None, typer.Option(help="the file; default: <course>/marks/")] = None,
+    roster: Annotated[Path | None, typer.Option(help="CSV with the learners' numbers in the LMS")] = None,
+) -> None:
+    """Instructors: write marks as nbgrader does, or for Canvas or Moodle to import."""
+    from mmlearn.course import paths
+    from mmlearn.course.registry import course
+    from mmlearn.grading.export import export_marks, format_named
+    from mmlearn.grading.roster import read_roster
+
+    root = (course_folder or paths.NBGRADER).resolve()
+    chosen = [course().topic(topic) for topic in topics]
+    known = read_roster(roster) if roster else None
+    written = export_marks(root, chosen, format_named(format), to.resolve() if to else None, known)
+    for note in written.notes:
+        say(note, style="yellow")
+    say(f"Marks of {written.learners} learners: {paths.short(written.file)}")
 
 
 @app.command()
