@@ -129,9 +129,7 @@ def collect(
         Path | None,
         typer.Option("--from", help="a folder, or the zip that Canvas or Moodle gives; default: nbgrader's exchange"),
     ] = None,
-    course_folder: Annotated[
-        Path | None, typer.Option("--course", help="the nbgrader course; default: exercises/")
-    ] = None,
+    course_folder: CourseOption = None,
     roster: Annotated[Path | None, typer.Option(help="CSV of the class: who is who in the LMS, names, e-mail")] = None,
     force: Annotated[bool, typer.Option("--force", help="take a hand-in even where a newer one is there")] = False,
 ) -> None:

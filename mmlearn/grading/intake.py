@@ -99,6 +99,11 @@ def rows_table(rows: list[Row]) -> Table:
     return table
 
 
+def summary(rows: list[Row]) -> dict[Outcome, int]:
+    """How many of each outcome."""
+    return {outcome: sum(row.outcome is outcome for row in rows) for outcome in Outcome}
+
+
 @contextmanager
 def _alone(submitted: Path) -> Iterator[None]:
     """Two at a time would clear away each other's half-done work."""
