@@ -6,8 +6,9 @@ a letter for its kind, so that renaming hides nothing, and finds every run of at
 share, wherever it stands (the fingerprints of Schleimer, Wilkerson, Aiken, "Winnowing: Local Algorithms for Document
 Fingerprinting", SIGMOD 2003, here without thinning them out, so that the result does not depend on chance).
 
-The limits come from a measurement, which `tests/grading/test_alike.py` repeats: six answers to one topic, written
-independently, share at most `HONEST` of their code, even where only some of the exercises are answered.
+The limits come from a measurement, which `tests/grading/test_alike.py` repeats: six answers to `similarity`, each
+written in its own manner, share at most `HONEST` of their code, even where only some of the exercises are answered; a
+copy with other names, order, comments and layout shares more than 0.95.
 """
 
 import ast
@@ -28,9 +29,10 @@ from mmlearn.grading.safe_read import read_hand_in
 RUN = 25  # characters of code, names replaced; shorter runs are idioms that everybody writes
 THRESHOLD = 0.5  # share of a hand-in's code from which on a pair is reported
 LEAST = 150  # characters that must be alike: about two exercises; less proves nothing
-HONEST = 0.35  # what independent answers reach, measured (see above)
+HONEST = 0.35  # what honest answers reach, measured (see above)
 MOST_READ = 200_000  # characters of a file that are parsed, and
 MOST = 20_000  # of its own code, names replaced, that are compared; an honest one has about 1,000
+_DEFINITIONS = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
 BESIDE = ""  # the section of what stands beside the exercises: helpers, constants
 
 
@@ -115,7 +117,7 @@ def own_answers(student: str, text: str, topic: Topic) -> Answers:
     answers = Answers(student)
     for section, code in _sections(text[:MOST_READ], topic).items():
         replaced, _ = filter_code(code[:MOST], "answer.py", "python")
-        replaced = replaced[: MOST - len(answers.code)]
+        replaced = replaced[: max(0, MOST - len(answers.code))]
         if replaced.strip():
             answers.spans[section] = (len(answers.code), len(answers.code) + len(replaced))
             answers.code += replaced + "\n"
@@ -168,13 +170,19 @@ def _sections(text: str, topic: Topic) -> dict[str, str]:
         exercise_of = {name: exercise.id for exercise in topic.exercises for name in exercise.definitions}
         for node in tree.body:
             section = exercise_of.get(getattr(node, "name", ""), BESIDE)
-            # The signature of an exercise is given; that of a helper is the learner's.
-            parts = node.body if section and not isinstance(node, ast.ClassDef) else [node]
-            sections[section] += "".join(ast.unparse(part) + "\n" for part in parts)
+            sections[section] += _without_headers(node, stub_source(topic.id).tree)
         return sections
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         given = {line.strip() for line in stub_text(topic.id).splitlines()}
         return {BESIDE: "\n".join(line for line in text.splitlines() if line.strip() not in given)}
+
+
+def _without_headers(node: ast.stmt, given: ast.AST | None) -> str:
+    """A statement as text; of a function or class that the stub has too, in `given`, only the body is its author's."""
+    definitions = {inner.name: inner for inner in getattr(given, "body", []) if isinstance(inner, _DEFINITIONS)}
+    if isinstance(node, _DEFINITIONS) and node.name in definitions:
+        return "".join(_without_headers(inner, definitions[node.name]) for inner in node.body)
+    return ast.unparse(node) + "\n"
 
 
 class _OnlyOwn(ast.NodeTransformer):

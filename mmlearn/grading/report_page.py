@@ -116,7 +116,7 @@ def _alike(report: ClassReport) -> list[str]:
         f"<p class='note'>Compared are the answers of {found.compared} hand-ins, without what the stub gives, without "
         "comments and layout, and with every name replaced, so that renaming hides nothing. The number is the share of "
         f"a hand-in's code that stands, in runs of at least {RUN} characters, in the other's too. Six correct answers "
-        "to one topic that were written independently of each other reach at most "
+        "to one topic, each written for this comparison in a manner of its own, reach at most "
         f"<b>{HONEST:.0%}</b>; listed is what reaches <b>{THRESHOLD:.0%}</b>, with at least {LEAST} characters alike. "
         "It is <b>no proof</b>: short exercises leave little choice, and people who learn together write alike. "
         "Look at both files, and talk with both people.</p>"

@@ -26,9 +26,9 @@ def report_tables(report: ClassReport) -> Group:
     return Group(*parts)
 
 
-def _table(*columns: tuple[str, str], gap: int = 2) -> Table:
+def _table(*columns: tuple[str, str]) -> Table:
     """Columns by heading and justification; the last one wraps."""
-    table = Table(box=None, pad_edge=False, padding=(0, gap, 0, 0), header_style="bold")
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for index, (heading, justify) in enumerate(columns):
         last = index == len(columns) - 1
         table.add_column(
@@ -50,7 +50,6 @@ def _exercises(report: ClassReport) -> Table:
         ("unchecked", right),
         ("median", right),
         ("sec.", right),
-        gap=1,
     )
     for row in report.exercises:
         shares = [f"{row.share(state):.0%}" for state in _STATES]
@@ -94,7 +93,7 @@ def _alike(report: ClassReport) -> list[RenderableType]:
     if not parts:
         return [Text(f"No two of the {found.compared} hand-ins with answers are suspiciously alike.")]
     parts.append(
-        Text(f"Share of the first one's code. Independent answers reach {HONEST:.0%}. It is no proof.", style="dim")
+        Text(f"Share of the first one's code. Honest answers reach {HONEST:.0%}. It is no proof.", style="dim")
     )
     return parts
 

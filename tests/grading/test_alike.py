@@ -1,7 +1,7 @@
 """Which hand-ins are alike, and that honest ones are not.
 
-`honest/` holds six answers to `similarity`, all of them correct, each written in its own manner: in steps, in one line,
-with helpers, by the formulas, with loops, with sorting.
+`honest/` holds six answers to `similarity` and two to `similarity_model`, all of them correct, each written in its own
+manner: in steps, in one line, with helpers, by the formulas, with loops, with sorting.
 """
 
 import ast
@@ -15,7 +15,7 @@ import pytest
 from mmlearn.course import paths
 from mmlearn.course.check import examine
 from mmlearn.course.mutants import mutants_of, write_mutated
-from mmlearn.course.registry import course
+from mmlearn.course.registry import Topic, course
 from mmlearn.course.stubs import stub_text
 from mmlearn.grading import alike
 from mmlearn.grading.alike import HONEST, THRESHOLD, Answers, alike_in_class, compare, own_answers
@@ -23,7 +23,15 @@ from mmlearn.grading.demo import hand_in
 
 TOPIC = course().topic("similarity")
 SOLUTION = paths.solution_file("similarity").read_text(encoding="utf-8")
-HONEST_TEXTS = {file.stem: file.read_text() for file in sorted(Path(__file__).with_name("honest").glob("*.py"))}
+MODELS = course().topic("similarity_model")
+
+
+def honest(topic: Topic) -> dict[str, str]:
+    folder = Path(__file__).with_name("honest") / topic.id
+    return {file.stem: file.read_text(encoding="utf-8") for file in sorted(folder.glob("*.py"))}
+
+
+HONEST_TEXTS = honest(TOPIC)
 
 
 def answers(student: str, text: str) -> Answers:
@@ -46,8 +54,9 @@ def test_the_honest_answers_are_answers(name, tmp_path):
     assert report.all_correct, repr(report)
 
 
-def test_what_honest_answers_share_is_what_the_report_says(monkeypatch):
+def test_what_honest_answers_share_is_what_the_report_says():
     """Whole hand-ins, and 300 pairs of hand-ins in which only some exercises are answered."""
+    assert len(HONEST_TEXTS) == 6  # as the page says
     whole = {name: answers(name, text) for name, text in HONEST_TEXTS.items()} | {"": answers("", SOLUTION)}
     pairs = [compare(*pair, TOPIC, threshold=0) for pair in itertools.combinations(whole.values(), 2)]
     shares = [max(pair.share, pair.share_of_other) for pair in pairs if pair]
@@ -63,6 +72,23 @@ def test_what_honest_answers_share_is_what_the_report_says(monkeypatch):
         shares += [max(pair.share, pair.share_of_other)] if pair else []
     assert HONEST - 0.1 < max(shares) <= HONEST
     assert HONEST < THRESHOLD * 0.75
+
+
+def test_honest_keras_models_share_no_more():
+    """The docstrings say which layers to stack; how it is written still differs."""
+    texts = honest(MODELS) | {"": paths.solution_file(MODELS.id).read_text(encoding="utf-8")}
+    whole = [own_answers(name, text, MODELS) for name, text in texts.items()]
+    assert len(whole) == 3
+    pairs = [compare(*pair, MODELS, threshold=0) for pair in itertools.combinations(whole, 2)]
+    assert max(max(pair.share, pair.share_of_other) for pair in pairs if pair) < HONEST
+
+
+def test_what_is_given_of_a_class_is_not_compared():
+    given = own_answers("blank", stub_text(MODELS.id), MODELS)
+    assert given.code == ""
+    lines = stub_text(MODELS.id).replace("raise NotImplementedError", "return 1")
+    assert own_answers("ones", lines, MODELS).code.count("return1") == lines.count("return 1")
+    assert "def" not in own_answers("ones", lines, MODELS).code
 
 
 def disguised(text: str) -> str:
@@ -105,6 +131,7 @@ def test_every_mutant_of_the_solution_is_still_like_the_solution(tmp_path):
 
 def test_what_was_given_is_not_compared():
     assert answers("blank", stub_text("similarity")).code == ""
+    assert answers("strings", stub_text("similarity") + '"so long"\n' * 200).code == ""
     assert answers("imports", stub_text("similarity") + "\nimport math\nfrom os import path\n").code == ""
 
 
@@ -126,6 +153,7 @@ def test_a_hand_in_that_does_not_parse_is_compared_too():
         "s = '\\d'\n",
         "é = 'ü'\n" * 40_000,
         '"' * 100_001,
+        "\n".join(f"def {exercise.id}():\n    x = [{'1,' * 9000}]" for exercise in TOPIC.exercises),
     ],
 )
 def test_an_odd_text_is_compared_or_passed_over(text):

@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -15,6 +16,7 @@ from mmlearn.course.check import State
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import course
 from mmlearn.course.stubs import stub_text
+from mmlearn.grading.alike import Alike
 from mmlearn.grading.report import class_report, common_message, write_report_csv
 from mmlearn.grading.report_page import page
 from mmlearn.grading.report_plots import bars_title, histogram_title, points_histogram
@@ -43,7 +45,16 @@ def report(graded_class):
             "bob": Pupil("x = 1\n", wrong("0.5 at [0, 1] where 1 was expected"), 0.1, written=[5, None], late=0.5),
             "cyd": Pupil("x = 2\n", wrong("-2e-3 at [3, 4] where nan was expected", 4.0), written=[0, 0], late=9.0),
             "dee": Pupil("x = 3\n", wrong("another message", 0.0), written=[0, 0]),
-            "eve": Pupil("x = (", {"top_k": (State.COULD_NOT_CHECK, 0, EVIL)}, reason=EVIL, last_name=f"=1{EVIL}"),
+            "eve": Pupil(
+                "x = (",
+                {
+                    "top_k": (State.COULD_NOT_CHECK, 0, EVIL),
+                    "csls": (State.WRONG, 0, EVIL),
+                    "median_rank": (State.NOT_ATTEMPTED, 0, "defined twice"),
+                },
+                reason=EVIL,
+                last_name=f"=1{EVIL}",
+            ),
             "fay": Pupil(),
             "gus": Pupil("x = 5\n", judged=False),
         }
@@ -73,7 +84,8 @@ def test_an_exercise_has_its_shares_medians_and_most_common_message(report):
     assert (top_k.message, top_k.message_count) == ("0.5 at [0, 1] where 1 was expected", 2)
     assert top_k.median_points == 2.0  # of 0, 0, 2, 4 and 14
     assert top_k.median_seconds == pytest.approx(0.3)  # of the two on which its tests ran
-    assert row(report, "csls").counts[State.NOT_ATTEMPTED] == 4
+    assert row(report, "csls").counts[State.NOT_ATTEMPTED] == 3
+    assert row(report, "median_rank").message == ""  # what is not attempted is no mistake
 
 
 def test_a_learner_has_points_written_points_penalty_and_total(report):
@@ -139,16 +151,18 @@ def test_the_terminal_shows_it_all_in_80_columns(report):
     assert re.search(r"bob +2 +to mark +−0.5 +6.5/120", told)
     assert "\x1b" not in told
     assert "…" not in told  # nothing of this class is cut off
+    evil = replace(report.learners[0], earned=replace(report.learners[0].earned, student="zoe\x1b[2J"))
+    assert "zoe [2J " in printed(replace(report, learners=(evil,)))
 
 
 @pytest.mark.parametrize("topic", course().topics, ids=lambda topic: topic.id)
 def test_the_longest_names_fit_too(topic, graded_class):
-    results = {exercise.id: (State.WRONG, 0.01, "m" * 300) for exercise in topic.exercises}
+    results = {exercise.id: (State.WRONG, 10.01, "m" * 300) for exercise in topic.exercises}
     root = graded_class({"a-student-with-a-long-id@university.example": Pupil("x = 1\n", results, 99.99)}, topic)
     told = printed(class_report(root, topic))
     assert max(len(line.rstrip()) for line in told.splitlines()) <= 80
     for exercise in topic.exercises:
-        assert re.search(rf"{exercise.id} +0% +100% +0% +0% +0.01/{exercise.points:g} +99.99", told)
+        assert re.search(rf"{exercise.id} +0% +100% +0% +0% +10.01/{exercise.points:g} +99.99", told)
 
 
 class Tags(HTMLParser):
@@ -165,7 +179,8 @@ class Tags(HTMLParser):
 
 
 def test_the_page_stands_alone_and_runs_nothing(report):
-    text = page(report)
+    unread = replace(report.alike, unread=((f"zed{EVIL}", EVIL),), pairs=(Alike(EVIL, EVIL, 1.0, 1.0, ()),))
+    text = page(replace(report, alike=unread))
     tags = Tags()
     tags.feed(text)
     assert "script" not in tags.opened
