@@ -9,7 +9,8 @@ from pathlib import Path
 from mmlearn.grading.judgement import write_whole
 
 # A spreadsheet takes a cell that starts so for a formula (OWASP, "CSV Injection"; ASVS 5, requirement 1.2.10).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\0", "＝", "＋", "－", "＠")
+# Tabs and control characters before one count as well; `one_line` takes them away.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 
 
 def one_line(text: str, limit: int | None = None) -> str:
@@ -26,8 +27,7 @@ def one_line(text: str, limit: int | None = None) -> str:
 def text_cell(text: str) -> str:
     """A text for a cell of a CSV file: one that a spreadsheet would compute gets a ' before it."""
     shown = one_line(text)
-    # The characters that `one_line` takes away count too: a text that starts with a tab is somebody's attempt.
-    return f"'{shown}" if text.startswith(_FORMULA) or shown.startswith(_FORMULA) else shown
+    return f"'{shown}" if shown.startswith(_FORMULA) else shown
 
 
 def points_cell(value: float | None) -> str:

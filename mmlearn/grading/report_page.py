@@ -18,7 +18,7 @@ body { font: 15px/1.5 system-ui, sans-serif; max-width: 62em; margin: 2em auto; 
 h1 { margin-bottom: 0; } h2 { margin-top: 2em; } .about { color: #555; margin-top: .2em; }
 table { border-collapse: collapse; width: 100%; } .narrow { width: auto; }
 th { text-align: left; border-bottom: 2px solid #888; } th, td { padding: 3px 10px 3px 0; vertical-align: top; }
-td { border-bottom: 1px solid #ddd; overflow-wrap: anywhere; }
+td { border-bottom: 1px solid #ddd; overflow-wrap: break-word; max-width: 32em; }
 .n { text-align: right; } td.n, td code { white-space: nowrap; } .reason { color: #8a4b00; } code { font-size: 90%; }
 th { vertical-align: bottom; } .wide { min-width: 22em; }
 img { max-width: 100%; margin: 1em 0; } .note { background: #f4f4f0; padding: .6em 1em; border-left: 4px solid #888; }

@@ -30,7 +30,7 @@ def root(graded_class) -> Path:
             "ada": Pupil(SOLUTION, FULL, written=[9, 9.5], first_name="Ada", last_name="Lovelace", email="ada@x.org"),
             "bob": Pupil("x = 1\n", PART, written=[0, 0], late=1.0, first_name='B "o" b', last_name="=1+1,2"),
             "cyd": Pupil("x = 2\n", PART, written=[5, None], last_name="Ünal"),
-            "dee": Pupil(judged=False),
+            "dee": Pupil(),  # in the records, but nothing handed in
         }
     )
 
