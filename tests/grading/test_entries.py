@@ -5,6 +5,7 @@ import io
 import os
 import stat
 import struct
+import tracemalloc
 import unicodedata
 import zipfile
 import zlib
@@ -127,6 +128,17 @@ def test_bytes_are_counted_as_they_are_inflated():
     assert len(entry.read(5000)) == 5000
     with pytest.raises(Refused, match="is too big: more than 4,999 bytes"):
         entry.read(4999)
+
+
+def test_no_more_is_inflated_than_may_be_taken():
+    (entry,) = nested_entries(handmade([b"similarity.py"], bytes(50_000_000)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(Refused, match="is too big"):
+            entry.read(1_000)
+        assert tracemalloc.get_traced_memory()[1] < 5_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_size_that_lies_does_not_get_through():

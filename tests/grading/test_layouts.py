@@ -40,6 +40,7 @@ def only(*entries: Entry) -> Claim:
         ("lovelaceada_17_33_similarity.py", "canvas", "17", "lovelaceada", "similarity.py"),
         ("lovelaceada_LATE_17_33_similarity-1.py", "canvas", "17", "lovelaceada", "similarity-1.py"),
         ("lovelace_ada_17_33_my_final_work.zip", "canvas", "17", "lovelace_ada", "my_final_work.zip"),
+        ("lovelaceada_17_33_x_5_6_work.zip", "canvas", "17", "lovelaceada", "x_5_6_work.zip"),
         ("李雷_17_33_similarity.py", "canvas", "17", "李雷", "similarity.py"),
         ("anon_x7Fq2_33_similarity.py", "canvas", "anon_x7Fq2", "anon", "similarity.py"),
         ("LATE_anon_x7Fq2_33_similarity.py", "canvas", "anon_x7Fq2", "anon", "similarity.py"),
