@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.data import FAR_VENDOR, NEAR_VENDOR, TRAIN_VENDORS, Scenes, Vocabulary, load_emoji, make_scenes
 from mmlearn.lessons.attention import best_threshold, template_scores
 from mmlearn.lessons.attention_model import READOUTS, SIZE, SceneReader, answers, queries_and_keys, train_reader

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.data import GROUPS
 
 RESULTS = Path(__file__).parent / "results" / "classification_model.json"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.lessons import embeddings as lesson
 
 RESULTS = Path(__file__).parent / "results" / "embeddings.json"

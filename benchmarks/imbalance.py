@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.lessons import imbalance as lesson
 from mmlearn.lessons import imbalance_modalities as two
 

@@ -17,7 +17,7 @@ from mmlearn.course.check import examine
 from mmlearn.course.registry import course
 
 # A room may import the rooms below it, never one above or beside it.
-LAYERS = [["cli"], ["doctor"], ["grading"], ["lessons"], ["interview"], ["course"], ["data"], ["quiet"]]
+LAYERS = [["cli"], ["doctor"], ["grading"], ["lessons"], ["interview"], ["course"], ["contestant"], ["data"], ["quiet"]]
 LEVEL = {room: level for level, rooms in enumerate(LAYERS) for room in rooms}
 
 MODULES = [path for path in (paths.ROOT / "mmlearn").rglob("*.py") if path != paths.ROOT / "mmlearn/__init__.py"]

@@ -1,13 +1,8 @@
-"""Which file holds the code under test, and its loading: fresh, by path, under a name of its own."""
+"""Which file holds the code under test."""
 
-import sys
-from itertools import count
 from pathlib import Path
-from types import ModuleType
 
 from mmlearn.course import paths
-
-_serial = count(1)
 
 
 def file_under_test(topic: str, explicit: Path | None = None, folder: Path | None = None) -> Path:
@@ -29,19 +24,3 @@ def file_under_test(topic: str, explicit: Path | None = None, folder: Path | Non
     if beside.is_file() and (folder / f"{topic}.ipynb").is_file():
         return beside
     return paths.stub_file(topic)
-
-
-def load_module(path: Path) -> ModuleType:
-    """Execute the file as a module that nothing else shares, never found through `sys.path`.
-
-    Raises:
-        Whatever the file raises: SyntaxError, ImportError ...
-    """
-    # Compiled here, not by importlib: its bytecode cache goes by size and whole seconds, so that two quick edits of
-    # the same length would be tested as one.
-    code = compile(path.read_bytes(), str(path), "exec")
-    module = ModuleType(f"_mmlearn_{path.stem}_{next(_serial)}")
-    module.__file__ = str(path)
-    sys.modules[module.__name__] = module  # dataclasses look their module up there
-    exec(code, module.__dict__)
-    return module

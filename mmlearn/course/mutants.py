@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 
 
 @dataclass(frozen=True)

@@ -12,10 +12,11 @@ from typing import IO
 import numpy as np
 import pytest
 
+from mmlearn.contestant.answer import Contestant
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
 from mmlearn.course.expect import Unmet
-from mmlearn.course.impl import Contestant, Impl
-from mmlearn.course.load import load_module
+from mmlearn.course.impl import Impl
 from mmlearn.course.testfile import topic_under_test
 
 _EVENTS = pytest.StashKey[IO[str]]()

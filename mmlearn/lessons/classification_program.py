@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from IPython.display import Markdown
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.quiet import keras, layers, ops
 
 RESULTS = paths.ROOT / "benchmarks" / "results" / "classification_model.json"

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
 from mmlearn.course.check import has_passed
-from mmlearn.course.load import file_under_test, load_module
+from mmlearn.course.load import file_under_test
 from mmlearn.course.registry import course
 
 

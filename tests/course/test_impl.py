@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 
-from mmlearn.course.impl import Contestant, Impl
-from mmlearn.course.load import load_module
+from mmlearn.contestant.answer import Contestant
+from mmlearn.contestant.load import load_module
+from mmlearn.course.impl import Impl
 
 SOURCE = """
 import numpy as np

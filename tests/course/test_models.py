@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from mmlearn.course.codec import ModelHandle
-from mmlearn.course.impl import Contestant, Impl
-from mmlearn.course.load import load_module
+from mmlearn.contestant.answer import Contestant
+from mmlearn.contestant.codec import ModelHandle
+from mmlearn.contestant.load import load_module
+from mmlearn.course.impl import Impl
 
 SOURCE = """
 from mmlearn.quiet import keras, layers, ops

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.data import TRAIN_VENDORS, Vocabulary, load_emoji, make_scenes
 from mmlearn.lessons import attention as lesson
 from mmlearn.lessons import attention_figures as figures

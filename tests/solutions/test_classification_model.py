@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.lessons import classification_program as lesson
 from mmlearn.quiet import keras
 
@@ -229,7 +229,7 @@ ON_JAX = """
 import sys
 import numpy as np
 from pathlib import Path
-from mmlearn.course.load import load_module
+from mmlearn.contestant.load import load_module
 from mmlearn.quiet import keras
 
 assert keras.backend.backend() == "jax"

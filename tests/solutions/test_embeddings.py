@@ -12,8 +12,8 @@ from sklearn.decomposition import PCA
 from sklearn.feature_extraction.image import extract_patches_2d
 from sklearn.feature_extraction.text import TfidfTransformer
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.data import Vocabulary
 
 solution = load_module(paths.solution_file("embeddings"))

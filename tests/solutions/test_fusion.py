@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.special import expit, log_softmax
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 
 fusion = load_module(paths.solution_file("fusion"))
 

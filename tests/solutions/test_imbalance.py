@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 from sklearn.utils.class_weight import compute_class_weight
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.quiet import keras
 
 imbalance = load_module(paths.solution_file("imbalance"))

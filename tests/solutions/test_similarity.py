@@ -18,8 +18,8 @@ from sklearn.metrics.pairwise import cosine_similarity as sklearn_cosine
 from sklearn.metrics.pairwise import euclidean_distances as sklearn_euclidean
 from sklearn.preprocessing import normalize as sklearn_normalize
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 
 solution = load_module(paths.solution_file("similarity"))
 

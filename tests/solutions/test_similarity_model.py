@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 from keras import ops
 
+from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
 from mmlearn.data import Vocabulary, load_emoji
 from mmlearn.lessons import similarity_program as lesson
 
@@ -279,7 +279,7 @@ ON_ANY_BACKEND = """
 import json, sys
 import numpy as np
 from mmlearn.course import paths
-from mmlearn.course.load import load_module
+from mmlearn.contestant.load import load_module
 from mmlearn.quiet import keras
 
 solution = load_module(paths.solution_file("similarity_model"))

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from mmlearn.course.codec import CodecError, ModelHandle, decode, encode
+from mmlearn.contestant.codec import CodecError, ModelHandle, decode, encode
 
 numbers = st.one_of(st.booleans(), st.integers(), st.floats(), st.complex_numbers())
 keys = st.one_of(st.text(), st.integers(), st.tuples(st.integers(), st.text()))
