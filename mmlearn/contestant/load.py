@@ -1,0 +1,24 @@
+"""Loading of a file under test: fresh, by path, under a name of its own."""
+
+import sys
+from itertools import count
+from pathlib import Path
+from types import ModuleType
+
+_serial = count(1)
+
+
+def load_module(path: Path) -> ModuleType:
+    """Execute the file as a module that nothing else shares, never found through `sys.path`.
+
+    Raises:
+        Whatever the file raises: SyntaxError, ImportError ...
+    """
+    # Compiled here, not by importlib: its bytecode cache goes by size and whole seconds, so that two quick edits of
+    # the same length would be tested as one.
+    code = compile(path.read_bytes(), str(path), "exec")
+    module = ModuleType(f"_mmlearn_{path.stem}_{next(_serial)}")
+    module.__file__ = str(path)
+    sys.modules[module.__name__] = module  # dataclasses look their module up there
+    exec(code, module.__dict__)
+    return module
