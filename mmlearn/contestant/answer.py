@@ -31,7 +31,7 @@ class Contestant:
         try:
             args, kwargs = self._models.from_plain([call["args"], call["kwargs"]])
             result = self._models.to_plain(function(*args, **kwargs))
-        except Exception as error:
+        except BaseException as error:  # SystemExit, too: whoever asks is told, and can ask again
             return self._raised(error)
         try:
             reply = encode({"result": result})
@@ -44,7 +44,7 @@ class Contestant:
             return _failed("AssertionError", f"{name} changed {changed} in place; work on a copy", mutated=True)
         return reply
 
-    def _raised(self, error: Exception) -> bytes:
+    def _raised(self, error: BaseException) -> bytes:
         frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename == self._module.__file__]
         text = "".join(traceback.format_list(frames)) + "".join(traceback.format_exception_only(error))
         where = frames[-1].name if frames else ""
@@ -69,7 +69,7 @@ def _encodable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _builtin_name(error: Exception) -> str:
+def _builtin_name(error: BaseException) -> str:
     """The nearest built-in class: a class of the learner's own cannot cross."""
     return next(cls.__name__ for cls in type(error).__mro__ if cls.__module__ == "builtins")
 

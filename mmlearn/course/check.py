@@ -1,7 +1,7 @@
 """`check`: what is right, what is wrong and why, for the exercises of one file."""
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -93,7 +93,15 @@ def check(name: str, file: Path | None = None) -> Report:
     return report
 
 
-def examine(topic: Topic, exercises: Iterable[Exercise], file: Path, *, seed: int = 0) -> Report:
+def examine(
+    topic: Topic,
+    exercises: Iterable[Exercise],
+    file: Path,
+    *,
+    seed: int = 0,
+    content: bytes | None = None,
+    run: Callable[..., list[Outcome]] = run_tests,
+) -> Report:
     """Check `file` and remember nothing.
 
     Args:
@@ -101,12 +109,15 @@ def examine(topic: Topic, exercises: Iterable[Exercise], file: Path, *, seed: in
         exercises: those of its exercises to check.
         file: holds the answers.
         seed: of the tests' random inputs.
+        content: of `file`, where that was read already.
+        run: runs the tests; called like `run_tests`.
     """
     exercises = tuple(exercises)
     try:
-        source = read_source(file)
+        source = read_source(file, content)
     except Unreadable as reason:
-        mend = f"; `mmlearn reset {topic.id}` brings the stub back" if not file.exists() else ""
+        gone = content is None and not file.exists()
+        mend = f"; `mmlearn reset {topic.id}` brings the stub back" if gone else ""
         return Report(topic, file, _all_unchecked(exercises, f"{reason}{mend}"))
     stub = stub_source(topic.id)
     settled: dict[str, Result] = {}
@@ -127,7 +138,7 @@ def examine(topic: Topic, exercises: Iterable[Exercise], file: Path, *, seed: in
         if any(test.exercise == e.id for e in exercises) and test.exercise not in settled
     )
     try:
-        outcomes = run_tests(topic.id, tests, file, seed=seed, seconds=topic.test_seconds)
+        outcomes = run(topic.id, tests, file, seed=seed, seconds=topic.test_seconds)
     except Unloadable as reason:
         problem = f"{paths.short(file)} does not load: {reason}"
         unchecked = _all_unchecked([e for e in exercises if e.id not in settled], problem, reason.trace)

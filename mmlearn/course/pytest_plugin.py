@@ -5,9 +5,9 @@
 
 import json
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from traceback import format_exc
-from typing import IO
 
 import numpy as np
 import pytest
@@ -16,10 +16,12 @@ from mmlearn.contestant.answer import Contestant
 from mmlearn.contestant.load import load_module
 from mmlearn.course import paths
 from mmlearn.course.expect import Unmet
-from mmlearn.course.impl import Impl
+from mmlearn.course.impl import Impl, Transport
 from mmlearn.course.testfile import topic_under_test
 
-_EVENTS = pytest.StashKey[IO[str]]()
+# What takes the events, and what opens the way to the code under test: a grade puts its own in.
+EVENTS = pytest.StashKey[Callable[[dict], None]]()
+OPEN = pytest.StashKey[Callable[[], Transport]]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -32,12 +34,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "core: without this test, its exercise earns nothing")
     if config.option.events:
-        config.stash[_EVENTS] = open(config.option.events, "a", encoding="utf-8")
+        stream = open(config.option.events, "a", encoding="utf-8")
+        config.add_cleanup(stream.close)
 
+        def write(event: dict) -> None:
+            stream.write(json.dumps(event) + "\n")
+            stream.flush()
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    if _EVENTS in config.stash:
-        config.stash[_EVENTS].close()
+        config.stash[EVENTS] = write
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -51,16 +55,22 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(scope="module")
 def impl(request: pytest.FixtureRequest) -> Impl:
     """The code under test: calls pass plain data, by value."""
+    try:
+        transport = request.config.stash.get(OPEN, lambda: _in_this_process(request))()
+    except BaseException as error:
+        told = getattr(error, "trace", None)
+        problem = str(error) if told is not None else f"{type(error).__name__}: {error}"
+        _emit(request.config, event="unloadable", problem=problem, trace=format_exc() if told is None else told)
+        raise
+    _emit(request.config, event="loaded")
+    return Impl(transport)
+
+
+def _in_this_process(request: pytest.FixtureRequest) -> Transport:
     topic = topic_under_test(request.path)
     chosen = request.config.option.impl
     named = {"solutions": paths.solution_file(topic), "mmlearn.exercises": paths.stub_file(topic)}
-    try:
-        module = load_module(named.get(chosen, Path(chosen)))
-    except BaseException as error:
-        _emit(request.config, event="unloadable", problem=f"{type(error).__name__}: {error}", trace=format_exc())
-        raise
-    _emit(request.config, event="loaded")
-    return Impl(Contestant(module).answer)
+    return Contestant(load_module(named.get(chosen, Path(chosen)))).answer
 
 
 @pytest.fixture
@@ -70,10 +80,7 @@ def rng(request: pytest.FixtureRequest) -> np.random.Generator:
 
 
 def _emit(config: pytest.Config, **event: object) -> None:
-    stream = config.stash.get(_EVENTS, None)
-    if stream:
-        stream.write(json.dumps(event) + "\n")
-        stream.flush()
+    config.stash.get(EVENTS, lambda event: None)(event)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -85,7 +92,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     report = yield
     if call.excinfo is not None or call.when == "call":
-        _emit(item.config, event="ended", test=item.name, passed=call.excinfo is None, **_describe(call, report))
+        _emit(
+            item.config,
+            event="ended",
+            test=item.name,
+            passed=call.excinfo is None,
+            seconds=call.duration,
+            **_describe(call, report),
+        )
     return report
 
 

@@ -7,11 +7,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mmlearn.course import paths
 from mmlearn.course.testfile import TestFunction
+
+# How graded tests are run. What they do without costs time to load, and a learner waits.
+_NEEDLESS = ("cacheprovider", "doctest", "junitxml", "legacypath", "pastebin", "stepwise", "unittest")
+PLAIN = ["-p", "mmlearn.course.pytest_plugin", "--assert=plain", "--tb=short", "-q", "-c", os.devnull]
+PLAIN += ["--import-mode=importlib", *(part for plugin in _NEEDLESS for part in ("-p", f"no:{plugin}"))]
 
 START_SECONDS = 60  # for Python, pytest and the imports of a test file on a slow machine
 
@@ -30,6 +35,7 @@ class Outcome:
     case: str = ""
     trace: str = ""
     unfinished: str = ""  # the function whose NotImplementedError ended the test
+    seconds: float = 0.0  # wall time of its cases, as far as they were run
 
 
 class Unloadable(Exception):
@@ -80,11 +86,11 @@ def run_batch(topic: str, jobs: list[tuple[Path, list[TestFunction]]]) -> list[l
             [sys.executable, "-c", loop],
             input=json.dumps(runs).encode(),
             stdout=subprocess.DEVNULL,
-            env=_environment(),
+            env=pytest_environment(),
             check=True,
         )
         return [
-            _collect(map(json.loads, events.read_text(encoding="utf-8").splitlines()), tests)
+            collect_outcomes(map(json.loads, events.read_text(encoding="utf-8").splitlines()), tests)
             for (_, tests), events in zip(jobs, streams, strict=True)
         ]
 
@@ -95,14 +101,14 @@ def _run_once(topic: str, tests: list[TestFunction], file: Path, seed: int, seco
         events, log = Path(folder, "events.jsonl"), Path(folder, "pytest.log")
         events.touch()
         command = [sys.executable, "-m", "pytest", *_pytest_arguments(topic, tests, file, seed, events, folder)]
-        outcomes = _collect(_events(command, log, events, seconds), tests)
+        outcomes = collect_outcomes(_events(command, log, events, seconds), tests)
         if len(outcomes) < len(tests) and all(outcome.passed is not None for outcome in outcomes):
             # Not the learner's doing: pytest itself did not start, or the test file is broken.
             raise RuntimeError(f"the tests of {topic} did not run:\n{log.read_text(errors='replace')[-3000:]}")
     return outcomes
 
 
-def _collect(events: Iterable[dict], tests: list[TestFunction]) -> list[Outcome]:
+def collect_outcomes(events: Iterable[dict], tests: list[TestFunction]) -> list[Outcome]:
     """What a stream of events says of each test function."""
     by_name = {test.name: test for test in tests}
     outcomes: dict[str, Outcome] = {}
@@ -120,9 +126,12 @@ def _collect(events: Iterable[dict], tests: list[TestFunction]) -> list[Outcome]
             case "ended" if function:
                 running = None
                 before = outcomes.get(function.name)
+                seconds = event["seconds"] + (before.seconds if before else 0.0)
                 if before is None or before.passed:
                     told = {key: event.get(key, "") for key in ("problem", "cause", "case", "trace", "unfinished")}
-                    outcomes[function.name] = Outcome(function, event["passed"], **told)
+                    outcomes[function.name] = Outcome(function, event["passed"], seconds=seconds, **told)
+                else:
+                    outcomes[function.name] = replace(before, seconds=seconds)
             case "hung" | "died" if running:
                 if not loaded:
                     raise Unloadable(f"its top level {event['problem']}")
@@ -133,16 +142,13 @@ def _collect(events: Iterable[dict], tests: list[TestFunction]) -> list[Outcome]
 def _pytest_arguments(
     topic: str, tests: list[TestFunction], file: Path, seed: int, events: Path, folder: str
 ) -> list[str]:
-    options = ["-p", "mmlearn.course.pytest_plugin", "--assert=plain", "--tb=short", "-q"]
-    # What graded tests do without; each costs time to load, and a learner waits.
-    for plugin in ("cacheprovider", "doctest", "junitxml", "legacypath", "pastebin", "stepwise", "unittest"):
-        options += ["-p", f"no:{plugin}"]
-    options += ["-c", os.devnull, f"--rootdir={folder}", "--import-mode=importlib"]
-    options += [f"--impl={file}", f"--impl-seed={seed}", f"--events={events}"]
-    return [*options, *(f"{paths.tests_file(topic)}::{test.name}" for test in tests)]
+    """What a check's pytest is started with."""
+    named = [f"{paths.tests_file(topic)}::{test.name}" for test in tests]
+    return [*PLAIN, f"--rootdir={folder}", f"--impl={file}", f"--impl-seed={seed}", f"--events={events}", *named]
 
 
-def _environment() -> dict[str, str]:
+def pytest_environment() -> dict[str, str]:
+    """What a process that runs graded tests is started with."""
     return os.environ | {
         # No plugins or options of the environment: plugins cost half a second, and the tests use none.
         "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
@@ -157,7 +163,9 @@ def _environment() -> dict[str, str]:
 def _events(command: list[str], log: Path, events: Path, seconds: float) -> Iterator[dict]:
     """The child's events as they come, and one more at its end: "hung" or "died"."""
     with log.open("wb") as output, events.open(encoding="utf-8") as stream:
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_environment())
+        child = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=pytest_environment()
+        )
         try:
             line, deadline = "", time.monotonic() + START_SECONDS
             while True:

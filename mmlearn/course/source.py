@@ -49,17 +49,24 @@ class Source:
         return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)]), node.end_lineno
 
 
-def read_source(path: Path) -> Source:
+def read_source(path: Path, given: bytes | None = None) -> Source:
     """Read and parse a file.
+
+    Args:
+        path: of the file.
+        given: what it holds, where that was read already; `path` then only names it.
 
     Raises:
         Unreadable: it is missing, is not UTF-8 text, or is not valid Python.
     """
     shown = paths.short(path)
+    content = b"" if given is None else given
     try:
-        content = path.read_bytes()
+        if given is None:
+            content = path.read_bytes()
         text = content.decode("utf-8-sig")
         tree = ast.parse(text, filename=str(path))
+        ast.dump(tree)  # what is nested too deeply for this is found out here, and not later in a comparison
     except FileNotFoundError:
         raise Unreadable(f"{shown} is missing") from None
     except UnicodeDecodeError as error:

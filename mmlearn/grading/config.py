@@ -8,8 +8,6 @@ from traitlets.config import Config
 
 from mmlearn.course.registry import course
 
-CELL_SECONDS = 300  # nbgrader's own limit of 30 s is too short for a Keras topic; each test has its own limit below
-
 
 def configure(config: Config, root: Path) -> Config:
     """Set what this course needs; everything else stays nbgrader's.
@@ -27,7 +25,14 @@ def configure(config: Config, root: Path) -> Config:
     config.CourseDirectory.course_id = course().id
     # The hand-in's module is the hand-in: without this, nbgrader puts the instructor's stub in its place.
     config.Autograde.exclude_overwriting = {topic.id: [f"{topic.id}.py"] for topic in course().topics}
-    config.Execute.timeout = CELL_SECONDS
-    # A kernel warns on the grader's terminal that its sockets are not encrypted; they are local.
-    config.Execute.extra_arguments = ["--HistoryManager.hist_file=:memory:", "--IPKernelApp.log_level=40"]
+    # nbgrader's own list begins with Execute, which runs a stranger's notebook with the instructor's rights.
+    config.Autograde.pre_convert_hook = "mmlearn.grading.preprocessor.drop_links"
+    config.Autograde.autograde_preprocessors = [
+        "mmlearn.grading.preprocessor.JudgeHandIn",
+        "nbconvert.preprocessors.ClearMetadataPreprocessor",
+        "nbgrader.preprocessors.LimitOutput",
+        "nbgrader.preprocessors.SaveAutoGrades",
+        "nbgrader.preprocessors.AssignLatePenalties",
+        "nbgrader.preprocessors.CheckCellMetadata",
+    ]
     return config

@@ -11,19 +11,26 @@ from mmlearn.course.registry import Topic
 from mmlearn.course.source import Unreadable, read_source
 
 
-def hand_in_fault(folder: Path, topic: Topic) -> str:
-    """The first fault of a hand-in's folder; "" if it has none."""
-    if set("[]*?") & set(folder.parent.name):
+def folder_fault(student: str) -> str:
+    """Why nbgrader cannot find a learner's folder; "" if it can."""
+    if set("[]*?") & set(student):
         return "nbgrader cannot find a folder whose name holds [ ] * or ?: rename it"
-    return notebook_fault(folder / f"{topic.id}.ipynb", topic) or module_fault(folder / f"{topic.id}.py")
+    return ""
 
 
-def notebook_fault(notebook: Path, topic: Topic) -> str:
-    """What is wrong with an assignment notebook; "" if nothing is."""
+def notebook_fault(notebook: Path, topic: Topic, content: bytes | None = None) -> str:
+    """What is wrong with an assignment notebook; "" if nothing is.
+
+    Args:
+        notebook: the file.
+        topic: whose assignment it is.
+        content: what it holds, where that was read already; `notebook` then only names it.
+    """
     try:
+        content = notebook.read_bytes() if content is None else content
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nbformat mends a cell id that is missing or twice, and warns
-            read = nbformat.reads(notebook.read_text(encoding="utf-8"), as_version=4)
+            read = nbformat.reads(content.decode("utf-8"), as_version=4)
             nbformat.validate(read)
         ids = Counter(cell.metadata.get("nbgrader", {}).get("grade_id") for cell in read.cells)
     except FileNotFoundError:
@@ -33,7 +40,7 @@ def notebook_fault(notebook: Path, topic: Topic) -> str:
     except nbformat.ValidationError as error:
         return f"{notebook.name} is not a valid notebook: {str(error).splitlines()[0]}"
     # nbformat raises its own NotJSONError, and AttributeError or KeyError for JSON that is no notebook.
-    except (ValueError, AttributeError, KeyError, TypeError) as error:
+    except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         return f"{notebook.name} is not a notebook: {str(error).splitlines()[0]:.100}"
     for exercise in topic.exercises:
         if ids[exercise.id] == 0:

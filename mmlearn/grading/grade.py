@@ -11,7 +11,12 @@ from pathlib import Path
 from mmlearn.course import paths
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
-from mmlearn.grading.faults import hand_in_fault
+from mmlearn.grading.faults import folder_fault, notebook_fault
+from mmlearn.grading.judge import Rules
+from mmlearn.grading.judgement import Judgement
+from mmlearn.grading.judging import forget_seed, judge_hand_ins, rules_here
+from mmlearn.grading.pool import Pool
+from mmlearn.grading.safe_read import read_hand_in
 
 
 @dataclass(frozen=True)
@@ -32,41 +37,73 @@ def hand_ins(root: Path, topic: str) -> list[Path]:
     return sorted(path for path in (root / "submitted").glob(f"*/{topic}") if path.is_dir())
 
 
-def grade_class(topic: Topic, root: Path, on_done: Callable[[Mark], None] = lambda mark: None) -> list[Mark]:
-    """Grade every hand-in of a topic with nbgrader, and write feedback and `marks/<topic>.csv`.
+def grade_class(
+    topic: Topic,
+    root: Path,
+    on_done: Callable[[Mark], None] = lambda mark: None,
+    *,
+    rules: Rules | None = None,
+    jobs: int | None = None,
+    force: bool = False,
+    new_seed: bool = False,
+) -> list[Mark]:
+    """Grade every hand-in of a topic, and write feedback and `marks/<topic>.csv`.
 
-    A hand-in that cannot be graded gets its reason, in its mark and in its feedback, and the others are graded all
-    the same. Scores that a person gave stay.
+    Hand-ins are judged side by side; nbgrader enters the marks one after another. A hand-in that cannot be graded
+    gets its reason, in its mark and in its feedback, and the others are graded all the same. Scores that a person
+    gave stay.
 
     Args:
         topic: whose assignment is graded.
         root: the course folder, which holds `nbgrader_config.py`, `source/` and `submitted/`.
         on_done: called with each mark as it is made.
+        rules: the sandbox and its limits; by default the strongest that this machine offers.
+        jobs: how many hand-ins are judged at a time; by default one a core.
+        force: judge again what has not changed.
+        new_seed: draw new random inputs for the tests; everything is judged again.
+
+    Returns:
+        The marks, by learner.
 
     Raises:
-        CourseError: there is nothing to grade, or nbgrader cannot make the assignment.
+        CourseError: there is nothing to grade, no safe way to, or nbgrader cannot make the assignment.
     """
     folders = hand_ins(root, topic.id)
     if not folders:
         raise CourseError(f"no hand-ins in {paths.short(root)}/submitted/<student>/{topic.id}")
+    rules = rules or rules_here()
     marks = []
-    with _nbgrader(root) as api:
+    with _nbgrader(root) as api, Pool(rules, jobs) as pool:
         _release(api, topic, root)
-        for folder in folders:
-            student = folder.parent.name
-            reason = hand_in_fault(folder, topic)
-            result = api.autograde(topic.id, student, force=True, create=True)
-            if result["success"]:
-                result = api.generate_feedback(topic.id, student, force=True)
-            if not result["success"]:
-                reason = reason or _last_error(result)
-                _write_reason(root / "feedback" / student / topic.id / f"{topic.id}.html", topic, reason)
-                _take_back(api, topic, student)
-            mark = _mark(api, topic, student, reason, graded=result["success"])
+        if new_seed:
+            forget_seed(root, topic)
+        for judgement in judge_hand_ins(topic, root, folders, pool, rules, force=force):
+            mark = _entered(api, topic, root, judgement)
             marks.append(mark)
             on_done(mark)
         _export(api, topic, root / "marks" / f"{topic.id}.csv")
-    return marks
+    return sorted(marks, key=lambda mark: mark.student)
+
+
+def _entered(api, topic: Topic, root: Path, judgement: Judgement) -> Mark:
+    """A judgement as nbgrader keeps it: in the gradebook, the graded notebook and the feedback."""
+    student = judgement.student
+    files = read_hand_in(root / "submitted" / student / topic.id, topic)
+    notebook = Path(f"{topic.id}.ipynb")
+    fault = folder_fault(student) or (
+        files.faults if files.notebook is None else notebook_fault(notebook, topic, files.notebook)
+    )
+    result: dict = {"success": False, "log": ""}
+    if files.notebook is not None:
+        result = api.autograde(topic.id, student, force=True, create=True)
+        if result["success"]:
+            result = api.generate_feedback(topic.id, student, force=True)
+    reason = fault or judgement.reason
+    if not result["success"]:
+        reason = reason or _last_error(result)
+        _write_reason(root / "feedback" / student / topic.id / f"{topic.id}.html", topic, reason)
+        _take_back(api, topic, student)
+    return _mark(api, topic, student, reason, graded=result["success"])
 
 
 @contextmanager
@@ -106,13 +143,7 @@ def _release(api, topic: Topic, root: Path) -> None:
 
 
 def _last_error(result: dict) -> str:
-    """What went wrong, from nbgrader's log: a sentence of ours if we know it, else the end of its first traceback."""
-    for sign, told in {
-        "DeadKernelError": "the notebook ends its own kernel: delete the cell that does",
-        "unresponsive": "the notebook hangs: delete the cell that does not end",
-    }.items():
-        if sign in result.get("log", ""):
-            return told
+    """What went wrong, by nbgrader's log: the end of its first traceback."""
     lines = [line for line in result.get("log", "").splitlines() if line.strip()]
     raised = [line for line in lines if ": " in line and not line.startswith(("[", " "))]
     return raised[0] if raised else result["error"].strip().splitlines()[-1]

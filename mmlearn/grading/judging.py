@@ -1,0 +1,174 @@
+"""Hand-ins into records: each is judged once for what it is, with the same secret inputs for the whole class."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from mmlearn.contestant import sandbox
+from mmlearn.course import paths
+from mmlearn.course.check import State
+from mmlearn.course.errors import CourseError
+from mmlearn.course.registry import Topic
+from mmlearn.course.stubs import stub_text
+from mmlearn.course.testfile import tests_digest
+from mmlearn.grading.judge import Job, Rules, Verdict
+from mmlearn.grading.judgement import ExerciseJudgement, Judgement, read_record, record_file, write_record, write_whole
+from mmlearn.grading.pool import Pool
+from mmlearn.grading.safe_read import HandInFiles, read_hand_in
+
+SEEDS_TRIED = 5
+
+
+def rules_here(trust: bool = False) -> Rules:
+    """The strongest sandbox that this machine offers.
+
+    Args:
+        trust: go on with less than a hand-in of a stranger needs.
+
+    Raises:
+        CourseError: what it offers is not enough, and `trust` was not said.
+    """
+    layers = tuple(layer for layer, lacking in sandbox.available().items() if not lacking)
+    open_to = sandbox.enough(layers)
+    if open_to and not trust:
+        raise CourseError(
+            f"this machine cannot keep a hand-in's code apart: {open_to}. Grade on Linux (or in WSL 2), "
+            "or say --i-trust-these-hand-ins if you know whose they are"
+        )
+    return Rules(layers=layers)
+
+
+def judge_hand_ins(
+    topic: Topic, root: Path, folders: Iterable[Path], pool: Pool, rules: Rules, *, force: bool = False
+) -> Iterator[Judgement]:
+    """Judge the hand-ins in `folders`, in parallel; what was judged already, and has not changed, is not judged again.
+
+    Args:
+        topic: what was handed in.
+        root: the course folder, where the records and the seed are kept.
+        folders: `submitted/<student>/<topic>` of each.
+        pool: the judges.
+        rules: those of the pool.
+        force: judge again all the same.
+
+    Yields:
+        A judgement as soon as it is recorded.
+
+    Raises:
+        CourseError: the reference solution does not earn full points here, so nobody's marks could be trusted.
+    """
+    waiting: dict[str, dict[str, str]] = {}
+    jobs: list[tuple[str, Job]] = []
+    seed = _seed(root, topic)
+    for folder in folders:
+        student = folder.parent.name
+        files = read_hand_in(folder, topic)
+        print_ = fingerprint(topic, files, seed if seed is not None else 0)
+        known = read_record(record_file(root, topic.id, student))
+        if known is not None and known.fingerprint == print_ and seed is not None and not force:
+            yield known
+        elif files.module is None:
+            yield _recorded(root, _unjudged(topic, student, print_, files.faults))
+        else:
+            waiting[student] = {**print_, "faults": files.faults}
+            jobs.append((student, Job(topic.id, files.module, 0)))
+    if not jobs:
+        return
+    seed = seed if seed is not None else draw_seed(root, topic, pool)
+    for student, verdict in pool.run((student, Job(job.topic, job.module, seed)) for student, job in jobs):
+        print_ = waiting[student]
+        faults = print_.pop("faults")
+        print_["seed"] = _digest(str(seed).encode())
+        if verdict is None:
+            yield _recorded(root, _unjudged(topic, student, print_, "the judge died on it, three times over"))
+        else:
+            yield _recorded(root, _judgement(topic, student, print_, verdict, faults, rules))
+
+
+def draw_seed(root: Path, topic: Topic, pool: Pool) -> int:
+    """A new secret seed for the class, with which the reference solution earns full points; it is stored.
+
+    Raises:
+        CourseError: the reference fails: something is wrong with this machine, the sandbox or the tests.
+    """
+    reference = paths.solution_file(topic.id).read_bytes()
+    for _ in range(SEEDS_TRIED):
+        seed = secrets.randbits(63)
+        ((_, verdict),) = pool.run([("the reference", Job(topic.id, reference, seed))])
+        wrong = [row for row in verdict.exercises if row.state != State.CORRECT] if verdict else []
+        if verdict is not None and not wrong:
+            write_whole(_seed_file(root, topic), json.dumps({"seed": seed}).encode())
+            return seed
+    told = f"{wrong[0].id}: {wrong[0].message}" if wrong else "the judge died on it"
+    raise CourseError(
+        f"the reference solution of {topic.id} does not earn full points here ({told}): nothing is graded"
+    )
+
+
+def forget_seed(root: Path, topic: Topic) -> None:
+    """New inputs from now on: every hand-in of the topic will be judged again."""
+    _seed_file(root, topic).unlink(missing_ok=True)
+
+
+def fingerprint(topic: Topic, files: HandInFiles, seed: int) -> dict[str, str]:
+    """All that a judgement rests on."""
+    return {
+        "hand_in": files.digest,
+        "tests": tests_digest(topic.id),
+        "registry": _digest(repr(topic).encode() + stub_text(topic.id).encode()),
+        "grader": _grader_digest(),
+        "seed": _digest(str(seed).encode()),
+    }
+
+
+def _seed_file(root: Path, topic: Topic) -> Path:
+    return root / "judged" / topic.id / "seed" / "seed.json"
+
+
+def _seed(root: Path, topic: Topic) -> int | None:
+    try:
+        return int(json.loads(_seed_file(root, topic).read_bytes())["seed"])
+    except FileNotFoundError:
+        return None
+
+
+@cache
+def _grader_digest() -> str:
+    """Changes with any line of the code that judges."""
+    rooms = [paths.ROOT / "mmlearn" / room for room in ("contestant", "course", "grading")]
+    files = sorted(file for room in rooms for file in room.glob("*.py"))
+    return _digest(b"".join(file.read_bytes() for file in files))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _recorded(root: Path, judgement: Judgement) -> Judgement:
+    write_record(root, judgement)
+    return judgement
+
+
+def _judgement(
+    topic: Topic, student: str, print_: dict[str, str], verdict: Verdict, faults: str, rules: Rules
+) -> Judgement:
+    unchecked = [row for row in verdict.exercises if row.state == State.COULD_NOT_CHECK]
+    everywhere = {row.message for row in unchecked} if len(unchecked) == len(verdict.exercises) else set()
+    reason = faults or (next(iter(everywhere)) if len(everywhere) == 1 else "")
+    return Judgement(topic.id, student, print_, verdict.exercises, reason, verdict.seconds, _now(), tuple(rules.layers))
+
+
+def _unjudged(topic: Topic, student: str, print_: dict[str, str], reason: str) -> Judgement:
+    rows = tuple(
+        ExerciseJudgement(exercise.id, State.COULD_NOT_CHECK.value, 0.0, exercise.points, reason)
+        for exercise in topic.exercises
+    )
+    return Judgement(topic.id, student, print_, rows, reason, 0.0, _now())
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,150 @@
+"""Several judges at a time, each in a process that may die: its job is then given to a fresh one."""
+
+import json
+import os
+import selectors
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+
+from mmlearn.contestant import wire
+from mmlearn.contestant.codec import decode, encode
+from mmlearn.course.errors import CourseError
+from mmlearn.course.registry import course
+from mmlearn.course.run import pytest_environment
+from mmlearn.grading.judge import Job, Rules, Verdict
+from mmlearn.grading.judgement import ExerciseJudgement
+
+TRIES = 3  # a hand-in on which so many judges have died is given up
+SLACK_SECONDS = 240  # for starting a judge and a warm parent, beside what the hand-in itself may take
+
+
+@dataclass
+class _Task:
+    key: str
+    job: Job
+    tries: int = 0
+
+
+class Pool:
+    """Judges that work side by side.
+
+    Args:
+        rules: how they judge.
+        jobs: how many of them; by default one a core.
+    """
+
+    def __init__(self, rules: Rules, jobs: int | None = None):
+        self._workers = [_Worker(rules) for _ in range(jobs or os.cpu_count() or 1)]
+
+    def run(self, tasks: Iterable[tuple[str, Job]]) -> Iterator[tuple[str, Verdict | None]]:
+        """Judge all, in whatever order they are done; the keys tell which is which.
+
+        Yields:
+            key and verdict; None for a verdict where the judge died on it, time and again.
+
+        Raises:
+            CourseError: the grader itself cannot work here.
+        """
+        waiting = iter(tasks)
+        again: list[_Task] = []
+        with selectors.DefaultSelector() as selector:
+            while True:
+                for worker in self._workers:
+                    while worker.task is None:
+                        task = again.pop() if again else next((_Task(*one) for one in waiting), None)
+                        if task is None:
+                            break
+                        worker.give(task)
+                busy = {worker.connection: worker for worker in self._workers if worker.task and worker.connection}
+                if not busy:
+                    return
+                for connection in busy:
+                    selector.register(connection, selectors.EVENT_READ)
+                ready = {key.fileobj for key, _ in selector.select(timeout=1.0)}
+                for connection, worker in busy.items():
+                    selector.unregister(connection)
+                    if connection not in ready and time.monotonic() < worker.deadline:
+                        continue
+                    task, verdict = worker.take()
+                    if verdict is None and task.tries < TRIES:
+                        again.append(task)
+                    else:
+                        yield task.key, verdict
+
+    def close(self) -> None:
+        for worker in self._workers:
+            worker.close()
+
+    def __enter__(self) -> "Pool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class _Worker:
+    """One judge's process and the task that it has in hand."""
+
+    def __init__(self, rules: Rules):
+        self._rules = rules
+        self._process: subprocess.Popen | None = None
+        self._number = 0
+        self.connection: socket.socket | None = None
+        self.task: _Task | None = None
+        self.deadline = 0.0
+
+    def give(self, task: _Task) -> None:
+        self.task = task
+        task.tries += 1
+        test_seconds = self._rules.test_seconds or course().topic(task.job.topic).test_seconds
+        self.deadline = time.monotonic() + (self._rules.seconds or 5 * test_seconds) + SLACK_SECONDS
+        if self._process is None or self._process.poll() is not None:
+            self._start()
+        assert self.connection is not None
+        self._number += 1
+        with suppress(wire.WireError):  # it has died just now: `take` finds out
+            wire.send(self.connection, self._number, encode(vars(task.job)), self.deadline)
+
+    def take(self) -> tuple[_Task, Verdict | None]:
+        """The task and its verdict; None where the judge has died or does not answer, which ends this process."""
+        task, self.task = self.task, None
+        assert task is not None and self.connection is not None
+        try:
+            told = decode(wire.receive(self.connection, self._number, time.monotonic() + 10))
+        except wire.WireError:
+            self.close()
+            return task, None
+        if "failure" in told:
+            raise CourseError(told["failure"])
+        rows = tuple(ExerciseJudgement(**row) for row in told["exercises"])
+        return task, Verdict(rows, told["seconds"], tuple(told["traces"]))
+
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
+            self.connection = None
+        if self._process is not None:
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.5)
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def _start(self) -> None:
+        self.close()
+        self.connection, theirs = socket.socketpair()
+        self._number = 0
+        options = json.dumps(asdict(self._rules))
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "mmlearn.grading.worker", str(theirs.fileno()), options],
+                pass_fds=[theirs.fileno()],
+                env=pytest_environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+            )

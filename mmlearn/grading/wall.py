@@ -1,0 +1,267 @@
+"""The judge's side of the wall: a warm parent to fork contestants from, and one hand-in's contestant.
+
+Whatever comes back over the wall is bytes of at most `wire.MAX_FRAME`, decoded into plain data.
+"""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from mmlearn.contestant import sandbox, wire
+from mmlearn.contestant.codec import CodecError, decode
+from mmlearn.course import paths
+
+START_SECONDS = 120  # for a warm parent's imports on a slow, busy machine
+CONTESTANT_UID = 60_000  # nobody's; used where the judge runs as root
+
+
+class ContestantEnded(BaseException):
+    """The contestant hangs, has died, or spoke out of turn. No test's `except Exception` may take it for a result."""
+
+
+class NotLoaded(Exception):
+    """The hand-in's module raised, hung or died while it was loaded.
+
+    Attributes:
+        trace: the traceback as text.
+    """
+
+    def __init__(self, problem: str, trace: str = ""):
+        self.trace = trace
+        super().__init__(problem)
+
+
+def readable() -> list[Path]:
+    """All that a contestant may read beside the system's libraries: Python, its packages, the data, its own room."""
+    package = paths.ROOT / "mmlearn"
+    pythons = {Path(part).resolve() for part in (sys.prefix, sys.base_prefix, sys.exec_prefix, sys.base_exec_prefix)}
+    return [
+        *sorted(pythons | {Path(sys.prefix)}),
+        package / "__init__.py",
+        package / "quiet.py",
+        package / "contestant",
+        package / "data",
+    ]
+
+
+class WarmParent:
+    """A process that has imported NumPy, and Keras if asked, from which contestants are forked.
+
+    Args:
+        layers: of the sandbox; see `sandbox.LAYERS`.
+        keras: whether to import Keras.
+        limits: of each contestant.
+    """
+
+    def __init__(self, layers: Sequence[str], keras: bool, limits: sandbox.Limits):
+        self.layers = tuple(layers)
+        self._keras = keras
+        self._limits = limits
+        self._orders: socket.socket | None = None
+        self._process: subprocess.Popen | None = None
+        self._number = 0
+
+    def start(self) -> None:
+        """Start it, unless it runs already; returns when it is warm."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self.close()
+        options = {
+            "layers": self.layers,
+            "keras": self._keras,
+            "limits": asdict(self._limits),
+            "readable": [str(path) for path in readable()],
+            "uid": CONTESTANT_UID if hasattr(os, "geteuid") and os.geteuid() == 0 else None,
+        }
+        ours, theirs = socket.socketpair()
+        command = [sys.executable, "-I", "-X", "utf8", "-W", "ignore", "-m", "mmlearn.contestant.warm"]
+        with theirs:
+            self._process = subprocess.Popen(
+                [*command, str(theirs.fileno()), json.dumps(options)],
+                pass_fds=[theirs.fileno()],
+                env=_environment(),
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
+        self._orders, self._number = ours, 0
+        try:
+            wire.receive(ours, 0, time.monotonic() + START_SECONDS)
+        except wire.WireError as error:
+            self._process.kill()
+            assert self._process.stderr is not None
+            said = self._process.stderr.read().decode(errors="replace").strip().splitlines()
+            self.close()
+            raise RuntimeError(f"the sandbox did not start: {said[-1] if said else error}") from None
+
+    def fork(self) -> tuple[socket.socket, int]:
+        """A new contestant: the socket to it, and its number for `end`. A dead warm parent is replaced."""
+        for last_try in (False, True):
+            self.start()
+            ours, theirs = socket.socketpair()
+            try:
+                with theirs:
+                    return ours, self._order({"do": "fork"}, theirs)["child"]
+            except (wire.WireError, OSError) as error:
+                ours.close()
+                self.kill()
+                if last_try:
+                    raise RuntimeError(f"the warm parent {error}") from None
+        raise AssertionError
+
+    def end(self, child: int, patience: float = 0.0) -> str:
+        """Make sure that a contestant is over.
+
+        Returns:
+            How it ended by itself, within `patience` seconds; "" if it had to be stopped.
+        """
+        try:
+            return self._order({"do": "end", "child": child, "patience": patience})["status"]
+        except (wire.WireError, OSError):
+            self.kill()  # and all its children with it
+            return "the warm parent died"
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """Let it go: it ends when its socket does."""
+        if self._orders is not None:
+            self._orders.close()
+            self._orders = None
+        if self._process is not None:
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.send_signal(signal.SIGKILL)
+                self._process.wait()
+            if self._process.stderr is not None:
+                self._process.stderr.close()
+            self._process = None
+
+    def _order(self, order: dict, descriptor: socket.socket | None = None) -> dict:
+        assert self._orders is not None
+        self._number += 1
+        given = [descriptor.fileno()] if descriptor else []
+        socket.send_fds(self._orders, [json.dumps(order).encode()], given)
+        return json.loads(wire.receive(self._orders, self._number, time.monotonic() + START_SECONDS))
+
+
+class Wall:
+    """Between the judge and one hand-in. A contestant that ends is replaced by a fresh one when it is next asked.
+
+    Args:
+        warm: to fork contestants from.
+        name: the module's file name, as messages and tracebacks show it.
+        module: its content.
+        seconds: wall time that all its contestants together may take.
+    """
+
+    def __init__(self, warm: WarmParent, name: str, module: bytes, seconds: float):
+        self._warm = warm
+        self._first = name.encode() + b"\n" + module
+        self._connection: socket.socket | None = None
+        self._child = 0
+        self._number = 0
+        self._until = time.monotonic() + seconds
+        self._seconds = seconds
+        self._deadline = self._until
+        self._allowed = seconds
+        self.ended = ""  # why the contestant that was asked last came to an end
+
+    def allow(self, seconds: float) -> None:
+        """From now on, a test may take this long."""
+        self._allowed = seconds
+        self._deadline = min(time.monotonic() + seconds, self._until)
+
+    def load(self) -> None:
+        """Fork a contestant and have it load the module.
+
+        Raises:
+            NotLoaded: the module cannot be loaded.
+        """
+        self._connection, self._child = self._warm.fork()
+        try:
+            hello = wire.receive(self._connection, 0, time.monotonic() + START_SECONDS)
+            if hello != b".":
+                raise RuntimeError(f"the sandbox does not hold: {hello[1:].decode(errors='replace')}")
+            self._number = 1
+            wire.send(self._connection, 1, self._first, self._deadline)
+            told = decode(wire.receive(self._connection, 1, self._deadline))
+            if type(told) is not dict or not all(type(told.get(key, "")) is str for key in ("problem", "trace")):
+                raise wire.WireError("answered nonsense")
+        except (wire.WireError, CodecError) as error:
+            raise NotLoaded(f"its top level {self._why(error)}") from None
+        if "problem" in told:
+            self.close()
+            raise NotLoaded(told["problem"], told.get("trace", ""))
+
+    def __call__(self, request: bytes) -> bytes:
+        """Ask the contestant.
+
+        Raises:
+            ContestantEnded: it did not answer; `ended` says why, and the next call finds a fresh one.
+        """
+        try:
+            if self._connection is None:
+                self.load()
+            assert self._connection is not None
+            self._number += 1
+            wire.send(self._connection, self._number, request, self._deadline)
+            return wire.receive(self._connection, self._number, self._deadline)
+        except NotLoaded as error:
+            self.ended = str(error)
+        except wire.WireError as error:
+            self.ended = self._why(error)
+        raise ContestantEnded(self.ended)
+
+    def close(self) -> None:
+        if self._connection is not None:
+            with suppress(OSError):
+                self._connection.close()
+            self._connection = None
+            self._warm.end(self._child)
+
+    def _why(self, error: Exception) -> str:
+        """What became of the contestant, in words for the learner; it is over afterwards."""
+        assert self._connection is not None
+        self._connection.close()
+        self._connection = None
+        if isinstance(error, wire.TooSlow):
+            self._warm.end(self._child)
+            if time.monotonic() >= self._until:
+                return f"took more than {self._seconds:g} s in all"
+            return f"took more than {self._allowed:g} s (an endless loop?)"
+        # Its end of the socket closes a moment before the process is over.
+        status = self._warm.end(self._child, patience=1.0)
+        return f"ended the Python process ({status})" if status else str(error)
+
+
+def _environment() -> dict[str, str]:
+    """Nothing of the instructor's: a contestant can read what its warm parent was started with."""
+    kept = {key: os.environ[key] for key in ("LANG", "LC_ALL", "KERAS_BACKEND", "LD_LIBRARY_PATH") if key in os.environ}
+    return kept | {
+        "PATH": os.defpath,
+        "HOME": "/scratch",
+        "KERAS_HOME": "/scratch",
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": "/scratch",
+        # One thread each: contestants run side by side, and sums come out the same on every machine.
+        "OPENBLAS_NUM_THREADS": "1",
+        "OMP_NUM_THREADS": "1",
+        "TF_NUM_INTRAOP_THREADS": "1",
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
