@@ -1,7 +1,6 @@
 """What the course needs of this machine, and whether it is here."""
 
 import platform
-import shutil
 import sys
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
@@ -84,27 +83,22 @@ def _exchange() -> Finding:
     )
 
 
-def _sandbox() -> Finding:
-    """Which means this machine has to keep a hand-in's code apart. Grading does not use them yet: see the README."""
-    if sys.platform != "linux":
-        return Finding(False, "the grader's sandbox: not on this system", "grade on Linux, or trust the hand-ins", True)
-    means = {
-        "user namespaces": _reads_as("/proc/sys/user/max_user_namespaces", lambda text: int(text) > 0),
-        "seccomp": _reads_as("/proc/self/status", lambda text: "Seccomp:" in text),
-        "Landlock": _reads_as("/sys/kernel/security/lsm", lambda text: "landlock" in text),
-        "bubblewrap": shutil.which("bwrap") is not None,
-    }
-    have = [name for name, present in means.items() if present]
-    lack = [name for name, present in means.items() if not present]
-    what = f"for a sandbox this machine has: {', '.join(have) or 'nothing'}" + (
-        f"; not: {', '.join(lack)}" if lack else ""
-    )
-    return Finding(False, what, "hand-ins are not sandboxed yet: grade only people whom you trust", optional=True)
+def _sandbox() -> list[Finding]:
+    """Whether this machine can keep a hand-in's code apart, and which layers it cannot put up."""
+    from mmlearn.contestant import sandbox
+
+    tried = sandbox.available()
+    layers = [layer for layer, lacking in tried.items() if not lacking]
+    what = f"the grader's sandbox: {', '.join(layers) or 'nothing'}"
+    open_to = sandbox.enough(layers)
+    first = Finding(True, what)
+    if open_to:
+        mend = f"{open_to}; `mmlearn grade` will ask for --i-trust-these-hand-ins. Better: a newer Linux, or WSL 2"
+        first = Finding(False, what, mend, optional=True)
+    reasons = dict.fromkeys(lacking for lacking in tried.values() if lacking)
+    return [first] + [_lacking(reason, [layer for layer in tried if tried[layer] == reason]) for reason in reasons]
 
 
-def _reads_as(file: str, test) -> bool:
-    try:
-        with open(file) as stream:
-            return test(stream.read())
-    except OSError:
-        return False
+def _lacking(reason: str, layers: list[str]) -> Finding:
+    mend = "exercises/INSTRUCTORS.md says what each layer stops"
+    return Finding(False, f"the grader's sandbox lacks {', '.join(layers)}: {reason}", mend, optional=True)

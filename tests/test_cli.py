@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 from mmlearn import doctor
 from mmlearn.cli import app
+from mmlearn.contestant import sandbox
 from mmlearn.course import paths
 from mmlearn.course.stubs import stub_text
 
@@ -155,3 +156,34 @@ def test_doctor_names_what_is_missing(monkeypatch):
     told = {finding.what: finding for finding in doctor.examine() if not finding.fine}
     assert any(what.startswith("keras: missing, wanted ") for what in told)
     assert any("ZeroDivisionError" in what for what in told)
+
+
+def told_of_the_sandbox(monkeypatch, **lacking: str) -> list[doctor.Finding]:
+    here = {layer: lacking.get(layer, "") for layer in sandbox.LAYERS}
+    monkeypatch.setattr(sandbox, "available", lambda: here)
+    return doctor._sandbox()
+
+
+def test_doctor_is_content_with_a_whole_sandbox(monkeypatch):
+    (finding,) = told_of_the_sandbox(monkeypatch)
+    assert finding.fine
+    assert finding.what.endswith(", ".join(sandbox.LAYERS))
+
+
+def test_doctor_says_why_a_layer_is_lacking_that_others_stand_in_for(monkeypatch):
+    reason = "this system gives ordinary users no namespaces"
+    first, other, third = told_of_the_sandbox(monkeypatch, mounts=reason, network=reason, landlock="no such call")
+    assert not first.fine  # neither mounts nor landlock
+    assert other.what.endswith(f"lacks mounts, network: {reason}")
+    assert third.what.endswith("lacks landlock: no such call")
+    first, other = told_of_the_sandbox(monkeypatch, mounts=reason, network=reason)
+    assert first.fine  # landlock and seccomp are there
+    assert (other.fine, other.optional) == (False, True)
+
+
+def test_doctor_says_what_a_hand_in_could_do_where_the_sandbox_is_not_enough(monkeypatch):
+    first, _ = told_of_the_sandbox(monkeypatch, **dict.fromkeys(sandbox.LAYERS[:-1], "needs Linux"))
+    assert (first.fine, first.optional) == (False, True)
+    assert first.what == "the grader's sandbox: limits"
+    assert "a hand-in could read and write your files" in first.mend
+    assert "--i-trust-these-hand-ins" in first.mend
