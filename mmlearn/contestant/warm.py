@@ -56,9 +56,12 @@ def _preload(keras: bool) -> None:
     sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, "mmlearn"))]
     import numpy  # noqa: F401
 
-    import mmlearn.contestant.answer  # noqa: F401
+    import mmlearn.contestant.answer
+    import mmlearn.data  # a contestant may read this folder, not list the one above it
 
     if keras:
+        import mmlearn.quiet  # noqa: F401
+
         context = sys.modules.get("tensorflow.python.eager.context")
         if context is not None and context._context is not None and context._context._initialized:
             raise RuntimeError("TensorFlow is running already: every contestant forked from here would hang")
