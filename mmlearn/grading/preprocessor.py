@@ -65,7 +65,10 @@ def drop_links(assignment: str, student: str, notebooks: list[str]) -> None:
     """Before nbgrader copies a hand-in, remove the links in it: it would follow them, to a classmate's file or ours."""
     for notebook in notebooks:
         folder = Path(notebook).parent
-        for path in [*folder.rglob("*"), folder, folder.parent]:
+        for place in (folder.parent, folder):
+            if place.is_symlink():  # before anything in it is looked at: that is not the hand-in's
+                place.unlink()
+        for path in folder.rglob("*"):
             if path.is_symlink() or not (path.is_dir() or stat.S_ISREG(path.lstat().st_mode)):
                 path.unlink()
 
