@@ -152,17 +152,37 @@ def grade(
     course_folder: Annotated[
         Path | None, typer.Option("--course", help="the nbgrader course; default: exercises/")
     ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="hand-ins judged at a time; default: one a core")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="judge again what has not changed")] = False,
+    new_seed: Annotated[
+        bool, typer.Option("--new-seed", help="draw new inputs for the tests, judge all again")
+    ] = False,
+    trust: Annotated[
+        bool, typer.Option("--i-trust-these-hand-ins", help="grade also where no sandbox keeps their code apart")
+    ] = False,
+    replay: Annotated[
+        str | None,
+        typer.Option(metavar="LEARNER", help="judge one hand-in again and show the trace; enters nothing"),
+    ] = None,
 ) -> None:
-    """Instructors: grade every hand-in of a topic with nbgrader; write feedback/ and marks/<topic>.csv."""
+    """Instructors: grade every hand-in of a topic; write nbgrader's gradebook, feedback/ and marks/<topic>.csv."""
     from mmlearn.course import paths
     from mmlearn.course.registry import course
-    from mmlearn.grading.grade import grade_class
-    from mmlearn.grading.table import line, marks_table
+    from mmlearn.grading import table
+    from mmlearn.grading.grade import grade_class, hand_ins
+    from mmlearn.grading.judging import replayed, rules_here
 
     root = (course_folder or paths.NBGRADER).resolve()
     found = course().topic(topic)
-    marks = grade_class(found, root, on_done=lambda mark: say(line(mark), style="dim"))
-    console.print(marks_table(found, marks))
+    rules = rules_here(trust)
+    if replay is not None:
+        console.print(table.trace(replayed(found, root, replay, rules)))
+        return
+    with table.progress(console, len(hand_ins(root, topic))) as tell:
+        marks = grade_class(found, root, tell, rules=rules, jobs=jobs, force=force, new_seed=new_seed)
+    console.print(table.marks_table(found, marks))
     say(f"Marks: {paths.short(root / 'marks' / topic)}.csv   Feedback: {paths.short(root / 'feedback')}")
 
 
@@ -225,7 +245,7 @@ def demo(
     root = (folder or paths.ROOT / "demo").resolve()
     topic = course().topic("similarity")
     build_class(topic, root)
-    say(f"A class of five in {paths.short(root)}; grading {topic.id} with nbgrader (about 20 s) ...")
+    say(f"A class of five in {paths.short(root)}; grading {topic.id} with nbgrader (about 10 s) ...")
     grade(topic.id, root)
 
 

@@ -120,7 +120,7 @@ class _Session:
             )
             for result in report.results
         )
-        traces = tuple(trace for result in report.results for trace in result.traces)
+        traces = tuple(printable(trace) for result in report.results for trace in result.traces)
         return Verdict(rows, round(time.monotonic() - start, 4), traces)
 
     def _run(
@@ -173,7 +173,7 @@ class _Session:
 
 def printable(text: str) -> str:
     """A message without control characters: it may have been worded by a hand-in, and ends up on a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)[:2000]
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text[:20_000])
 
 
 def _function_name(item: pytest.Item) -> str:

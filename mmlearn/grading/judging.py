@@ -17,7 +17,7 @@ from mmlearn.course.stubs import stub_text
 from mmlearn.course.testfile import tests_digest
 from mmlearn.grading.judge import Job, Rules, Verdict
 from mmlearn.grading.judgement import ExerciseJudgement, Judgement, read_record, record_file, write_record, write_whole
-from mmlearn.grading.pool import Pool
+from mmlearn.grading.pool import TRIES, Pool
 from mmlearn.grading.safe_read import HandInFiles, read_hand_in
 
 SEEDS_TRIED = 5
@@ -87,6 +87,28 @@ def judge_hand_ins(
             yield _recorded(root, _unjudged(topic, student, print_, "the judge died on it, three times over"))
         else:
             yield _recorded(root, _judgement(topic, student, print_, verdict, faults, rules))
+
+
+def replayed(topic: Topic, root: Path, student: str, rules: Rules) -> Verdict:
+    """One hand-in judged again with the seed of its grade. Nothing is recorded or entered.
+
+    Raises:
+        CourseError: there is no such hand-in, or the topic was never graded here.
+    """
+    folder = root / "submitted" / student / topic.id
+    if folder not in list((root / "submitted").glob(f"*/{topic.id}")):
+        raise CourseError(f"no hand-in of {topic.id} by {student!r} in {paths.short(root)}/submitted")
+    seed = _seed(root, topic)
+    if seed is None:
+        raise CourseError(f"{topic.id} was not graded here yet: run `mmlearn grade {topic.id}` first")
+    files = read_hand_in(folder, topic)
+    if files.module is None:
+        raise CourseError(f"the hand-in of {student} cannot be judged: {files.faults}")
+    with Pool(rules, jobs=1) as pool:
+        ((_, verdict),) = pool.run([(student, Job(topic.id, files.module, seed))])
+    if verdict is None:
+        raise CourseError(f"the judge died on the hand-in of {student}, {TRIES} times over")
+    return verdict
 
 
 def draw_seed(root: Path, topic: Topic, pool: Pool) -> int:

@@ -1,11 +1,17 @@
 """Marks for the terminal."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console, Group
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
 from mmlearn.course.registry import Topic
 from mmlearn.course.show import number
 from mmlearn.grading.grade import Mark
+from mmlearn.grading.judge import Verdict
 
 
 def line(mark: Mark) -> str:
@@ -35,3 +41,28 @@ def marks_table(topic: Topic, marks: list[Mark]) -> Table:
             told,
         )
     return table
+
+
+@contextmanager
+def progress(console: Console, total: int) -> Iterator[Callable[[Mark], None]]:
+    """A bar with the time left, and a line for each mark that the yielded function is told of."""
+    columns = [BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn()]
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=total)
+
+        def tell(mark: Mark) -> None:
+            bar.console.print(Text(line(mark), style="dim"), soft_wrap=True)
+            bar.advance(task)
+
+        yield tell
+
+
+def trace(verdict: Verdict) -> Group:
+    """What the judge found, exercise by exercise, and the traces behind it."""
+    rows = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    for heading in ("exercise", "points", "seconds", ""):
+        rows.add_column(heading, justify="right" if heading in ("points", "seconds") else "left", overflow="fold")
+    for row in verdict.exercises:
+        told = " — ".join(part for part in (row.state, row.message, row.detail) if part)
+        rows.add_row(row.id, f"{number(row.points)}/{number(row.max_points)}", f"{row.seconds:.2f}", Text(told))
+    return Group(rows, *(Text(f"\n{told}", style="dim") for told in verdict.traces))
