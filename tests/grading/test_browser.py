@@ -6,12 +6,18 @@ import re
 import shutil
 import subprocess
 import time
+from pathlib import Path
 
+import nbformat
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from mmlearn.contestant import sandbox
 from mmlearn.course import paths
+from mmlearn.course.registry import course
 from mmlearn.grading.assignment import source_folder
+from mmlearn.grading.demo import hand_in, with_answers
+from mmlearn.grading.judgement import read_record, record_file
 from mmlearn.lessons import lab
 
 CHROMIUM = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
@@ -117,3 +123,64 @@ def test_formgrader_generates_the_release_of_this_course(page: Page, server):
     expect(page.get_by_text("Successfully created").first).to_be_visible()
     assert (root / "exercises" / "release" / "similarity" / "similarity.ipynb").is_file()
     assert (root / "exercises" / "release" / "similarity" / "similarity.py").is_file()
+
+
+@pytest.fixture(scope="module")
+def hostile_hand_in(server) -> tuple[list[str], dict[str, Path]]:
+    """In submitted/: some right answers, in a notebook and a module that both try to write to the instructor's disk.
+
+    Returns:
+        The exercises that are right, and the file that each of the two would leave behind.
+    """
+    _, root = server
+    canaries = {part: root / f"{part}_was_here" for part in ("notebook", "module")}
+    write = "open({!r}, 'w').close()"
+    topic = course().topic("similarity")
+    right = [exercise.id for exercise in topic.exercises][:4]
+    module = with_answers(topic, right)
+    module += f"\n\ntry:\n    {write.format(str(canaries['module']))}\nexcept OSError:\n    pass\n"
+    folder = hand_in(root / "exercises", topic, "mallory", module)
+    notebook = nbformat.read(folder / "similarity.ipynb", as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(write.format(str(canaries["notebook"]))))
+    nbformat.write(notebook, folder / "similarity.ipynb")
+    for part, code in (("notebook", notebook.cells[0].source), ("module", module)):
+        exec(code, {"__name__": part})  # the attack works where nothing stops it
+        canaries[part].unlink()
+    return right, canaries
+
+
+def test_formgraders_button_judges_behind_the_wall(page: Page, server, hostile_hand_in):
+    url, root = server
+    right, canaries = hostile_hand_in
+    topic = course().topic("similarity")
+    page.goto(f"{url}/formgrader/manage_submissions/similarity?token=secret")
+    row = page.locator("tr", has=page.locator(".student-id", has_text="mallory"))
+    expect(row.locator(".status")).to_have_text("needs autograding")
+    row.locator(".autograde a").click()
+    expect(page.get_by_text("Successfully autograded 'similarity' for student 'mallory'.")).to_be_visible()
+
+    judgement = read_record(record_file(root / "exercises", topic.id, "mallory"))
+    assert judgement is not None
+    offered = [layer for layer, lacking in sandbox.available().items() if not lacking]
+    assert list(judgement.sandbox) == offered
+    assert sandbox.enough(judgement.sandbox) == ""
+    correct = [row.id for row in judgement.exercises if row.state == "correct"]
+    assert correct == right
+    points = sum(topic.exercise(name).points for name in right)
+    assert judgement.points == points
+    assert not [part for part, canary in canaries.items() if canary.exists()]
+    expect(row.locator(".score")).to_contain_text(f"{points:g} / ")
+    expect(row.locator(".status")).to_have_text("needs manual grading")
+
+
+def test_formgrader_shows_the_judges_words_and_runs_nothing(page: Page, server, hostile_hand_in):
+    url, root = server
+    graded = nbformat.read(root / "exercises" / "autograded" / "mallory" / "similarity" / "similarity.ipynb", 4)
+    assert "notebook_was_here" in graded.cells[0].source
+    ran = [cell for cell in graded.cells if cell.cell_type == "code" and cell.outputs]
+    assert {cell.metadata.nbgrader.grade_id for cell in ran} == {
+        row.id for row in course().topic("similarity").exercises
+    }
+    page.goto(f"{url}/formgrader/gradebook/similarity/similarity?token=secret")
+    page.get_by_role("link", name="Submission #1").click()
+    expect(page.get_by_text("l2_normalize").first).to_be_visible()
