@@ -18,6 +18,7 @@ from traitlets import Bool
 from mmlearn.course.check import Report, Result, State
 from mmlearn.course.registry import Topic, course
 from mmlearn.course.show import as_html, as_text
+from mmlearn.grading.defuse import defuse
 from mmlearn.grading.judge import Rules
 from mmlearn.grading.judgement import ExerciseJudgement, Judgement
 from mmlearn.grading.judging import judge_hand_ins, rules_here
@@ -45,10 +46,10 @@ class JudgeHandIn(NbGraderPreprocessor):
 
 
 def with_outputs(nb: NotebookNode, topic: Topic, judgement: Judgement) -> NotebookNode:
-    """The notebook with nothing in it executed: only its graded cells have outputs, the judge's."""
+    """The notebook, nothing in it executed, and nothing left for a browser to: outputs are the judge's alone."""
     rows = {row.id: row for row in judgement.exercises}
     count = 0
-    for cell in nb.cells:
+    for cell in defuse(nb).cells:
         if cell.cell_type != "code":
             continue
         cell.outputs, cell.execution_count = [], None
