@@ -24,7 +24,7 @@ from mmlearn.course.registry import Topic, course
 from mmlearn.grading.assignment import assignment_text
 from mmlearn.grading.entries import alike, folder_entries, zip_entries
 from mmlearn.grading.exchange import exchange_claims
-from mmlearn.grading.layouts import Claim, Contents, sort_out, unpack
+from mmlearn.grading.layouts import SECRET, Claim, Contents, sort_out, unpack
 from mmlearn.grading.roster import Roster, derived_id, fill_gradebook, read_roster, student_fault
 from mmlearn.grading.safe_read import TIMESTAMP, HandInFiles, Refused, open_folder, read_hand_in
 
@@ -50,8 +50,8 @@ def collect(
 ) -> list[Row]:
     """Bring the hand-ins of a topic into `submitted/<student>/<topic>/`.
 
-    The module, the notebook (an unanswered one where none was handed in) and, where the time of the hand-in is known,
-    `timestamp.txt`; nothing else.
+    The module, the notebook (an unanswered one where none was handed in), where the time of the hand-in is known
+    `timestamp.txt`, and from the exchange the secret by which it will give the feedback back; nothing else.
 
     Args:
         topic: what was handed in.
@@ -229,6 +229,8 @@ def _stage(submitted: Path, student: str, topic: Topic, contents: Contents) -> N
     files = {f"{topic.id}.py": contents.module, f"{topic.id}.ipynb": contents.notebook or b""}
     if contents.handed_in:
         files[TIMESTAMP] = contents.handed_in.encode() + b"\n"
+    if contents.secret:
+        files[SECRET] = contents.secret
     with suppress(FileExistsError):
         (submitted / student).mkdir()
     with open_folder(submitted, student) as place:  # refuses a link or a file that stands there

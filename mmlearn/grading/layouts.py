@@ -33,6 +33,9 @@ from mmlearn.grading.safe_read import (
 
 ZIP_BYTES = MODULE_BYTES + NOTEBOOK_BYTES
 
+SECRET = "submission_secret.txt"
+SECRET_BYTES = 1_000
+
 _MOODLE = re.compile(r"(?P<name>[^_/]+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?P<rest>_?/.+|_.+)")
 _CANVAS_ANONYMOUS = re.compile(r"(?P<late>LATE_)?(?P<number>anon_[0-9A-Za-z]+)_(?P<file>\d+)_(?P<original>[^/]+)")
 _COPY = r"(?:-\d+|-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}| ?\(\d+\))*"  # an LMS's mark, or a browser's
@@ -74,6 +77,7 @@ class Contents:
     notebook: bytes | None
     handed_in: str | None  # the time, as nbgrader writes it; None if unknown
     notes: tuple[str, ...] = ()
+    secret: bytes | None = None  # by which nbgrader's exchange gives the feedback to nobody but its learner
 
 
 def sort_out(entries: Iterable[Entry]) -> list[Claim]:
@@ -153,6 +157,7 @@ def unpack(claim: Claim, topic: Topic) -> Contents:
         notebook.entry.read(NOTEBOOK_BYTES) if notebook else None,
         claim.time or (None if claim.lms else _time(files, [module, *([notebook] if notebook else [])])),
         tuple(_notes(claim, notebook)),
+        _secret(claim),
     )
 
 
@@ -211,6 +216,13 @@ def _time(files: list[Original], taken: list[Original]) -> str | None:
             return told
     times = [original.entry.modified for original in taken if original.entry.modified]
     return nbgrader_time(max(times)) if times else None
+
+
+def _secret(claim: Claim) -> bytes | None:
+    """The secret that `nbgrader submit` puts into the exchange; without it, nbgrader can release no feedback."""
+    found = [original for original in claim.files if original.name == SECRET and claim.time]
+    secret = found[0].entry.read(SECRET_BYTES) if found else b""
+    return secret if re.fullmatch(rb"[0-9a-f]+", secret) else None
 
 
 def _notes(claim: Claim, notebook: Original | None) -> Iterable[str]:

@@ -359,6 +359,15 @@ def test_the_newest_of_the_exchange_is_taken(root, inbound):
     assert (place / "timestamp.txt").read_text() == TIME + "\n"
 
 
+@pytest.mark.parametrize(("secret", "taken"), [("5ec2e7", True), ("../../x\n", False)])
+def test_the_secret_that_feedback_is_released_by_is_taken_from_the_exchange(root, inbound, secret, taken):
+    (hand_in_to(inbound, f"ada+similarity+{TIME}", "x = 1\n") / "submission_secret.txt").write_text(secret)
+    collect(TOPIC, None, root)
+    file = root / "submitted" / "ada" / "similarity" / "submission_secret.txt"
+    assert file.is_file() == taken
+    assert not taken or file.read_text() == secret
+
+
 def test_links_in_the_exchange_are_not_followed(root, inbound, tmp_path):
     secret = hand_in_to(inbound, f"ada+similarity+{TIME}", "x = 1\n")
     (inbound / f"bob+similarity+{TIME}").symlink_to(secret)
