@@ -17,6 +17,10 @@ class TooSlow(WireError):
     """Nothing came in time."""
 
 
+class Gone(WireError):
+    """The other end has hung up."""
+
+
 def send(connection: socket.socket, number: int, payload: bytes, deadline: float | None = None) -> None:
     """Send one frame.
 
@@ -37,7 +41,7 @@ def send(connection: socket.socket, number: int, payload: bytes, deadline: float
     except TimeoutError:
         raise TooSlow("does not take what it is sent") from None
     except OSError as error:
-        raise WireError(f"is gone ({error.strerror})") from None
+        raise Gone(f"is gone ({error.strerror})") from None
 
 
 def receive(connection: socket.socket, number: int, deadline: float | None = None) -> bytes:
@@ -63,9 +67,9 @@ def _exactly(connection: socket.socket, size: int, deadline: float | None) -> by
         except TimeoutError:
             raise TooSlow("does not answer") from None
         except OSError as error:
-            raise WireError(f"is gone ({error.strerror})") from None
+            raise Gone(f"is gone ({error.strerror})") from None
         if not part:
-            raise WireError("is gone")
+            raise Gone("is gone")
         parts.append(part)
         left -= len(part)
     return b"".join(parts)

@@ -96,11 +96,13 @@ class Model:
 def _rebuild(reply: dict) -> Exception:
     """The exception that a reply describes; what it carries beside is in `details`."""
     cls = getattr(builtins, str(reply.get("error")), RuntimeError)
-    if not (isinstance(cls, type) and issubclass(cls, Exception)):
+    if not (isinstance(cls, type) and issubclass(cls, BaseException)):
         cls = RuntimeError
     try:
+        if not issubclass(cls, Exception):  # SystemExit and its like would end the test run
+            raise TypeError
         error = cls(reply["message"])
-    except TypeError:  # UnicodeDecodeError and its like want five arguments
+    except TypeError:  # or UnicodeDecodeError and its like, which want five arguments
         error = RuntimeError(f"{reply['error']}: {reply['message']}")
     error.details = {k: reply[k] for k in ("trace", "where", "missing", "mutated") if k in reply}  # type: ignore[attr-defined]
     return error

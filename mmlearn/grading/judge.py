@@ -145,6 +145,8 @@ class _Session:
                     wall.ended = ""
                     wall.allow(self._test_seconds)
                     self._run_item(item, None if last else items[index + 1])
+                    if wall.broken is not None:
+                        raise wall.broken
                     if wall.ended:
                         broken.add(exercise)
                         gone = ("ended", item.name)  # how it ended is told by what ended it

@@ -27,6 +27,10 @@ class ContestantEnded(BaseException):
     """The contestant hangs, has died, or spoke out of turn. No test's `except Exception` may take it for a result."""
 
 
+class Lost(Exception):
+    """The warm parent died under a contestant: nothing is known of the hand-in, which must be judged again."""
+
+
 class NotLoaded(Exception):
     """The hand-in's module raised, hung or died while it was loaded.
 
@@ -123,12 +127,15 @@ class WarmParent:
 
         Returns:
             How it ended by itself, within `patience` seconds; "" if it had to be stopped.
+
+        Raises:
+            Lost: there is no warm parent any more.
         """
         try:
             return self._order({"do": "end", "child": child, "patience": patience})["status"]
         except (wire.WireError, OSError):
             self.kill()  # and all its children with it
-            return "the warm parent died"
+            raise Lost from None
 
     def kill(self) -> None:
         if self._process is not None:
@@ -179,6 +186,7 @@ class Wall:
         self._deadline = self._until
         self._allowed = seconds
         self.ended = ""  # why the contestant that was asked last came to an end
+        self.broken: Exception | None = None  # what failed on this side of the wall
 
     def allow(self, seconds: float) -> None:
         """From now on, a test may take this long."""
@@ -190,7 +198,15 @@ class Wall:
 
         Raises:
             NotLoaded: the module cannot be loaded.
+            Lost, RuntimeError: the grader does not work; `broken` tells it, too.
         """
+        try:
+            self._load()
+        except (Lost, RuntimeError) as error:
+            self.broken = error
+            raise
+
+    def _load(self) -> None:
         self._connection, self._child = self._warm.fork()
         try:
             hello = wire.receive(self._connection, 0, time.monotonic() + START_SECONDS)
@@ -223,7 +239,12 @@ class Wall:
         except NotLoaded as error:
             self.ended = str(error)
         except wire.WireError as error:
-            self.ended = self._why(error)
+            try:
+                self.ended = self._why(error)
+            except Lost as lost:
+                self.broken = lost
+        except (Lost, RuntimeError):
+            pass  # `broken` tells it to the judge; this test is at its end in any case
         raise ContestantEnded(self.ended)
 
     def close(self) -> None:
@@ -231,7 +252,8 @@ class Wall:
             with suppress(OSError):
                 self._connection.close()
             self._connection = None
-            self._warm.end(self._child)
+            with suppress(Lost):
+                self._warm.end(self._child)
 
     def _why(self, error: Exception) -> str:
         """What became of the contestant, in words for the learner; it is over afterwards."""
@@ -244,7 +266,7 @@ class Wall:
                 return f"took more than {self._seconds:g} s in all"
             return f"took more than {self._allowed:g} s (an endless loop?)"
         # Its end of the socket closes a moment before the process is over.
-        status = self._warm.end(self._child, patience=1.0)
+        status = self._warm.end(self._child, patience=1.0 if isinstance(error, wire.Gone) else 0.0)
         return f"ended the Python process ({status})" if status else str(error)
 
 

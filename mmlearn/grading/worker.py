@@ -10,6 +10,7 @@ from mmlearn.contestant import wire
 from mmlearn.contestant.codec import decode, encode
 from mmlearn.contestant.sandbox import Limits
 from mmlearn.grading.judge import Job, Rules, Verdict, judge_all
+from mmlearn.grading.wall import Lost
 
 
 def main() -> None:
@@ -34,6 +35,8 @@ def main() -> None:
 
     try:
         judge_all(jobs(), rules, answer)
+    except Lost:
+        return  # the pool sees that no answer comes, and gives the job to a fresh judge
     except RuntimeError as error:
         wire.send(connection, number, encode({"failure": str(error)}))
 
