@@ -108,14 +108,14 @@ def bound(limits: Limits) -> None:
 
 
 def _status(field: str, process: str | Path = "/proc/self") -> int:
-    for line in Path(process, "status").read_text(encoding="ascii", errors="replace").splitlines():
+    for line in Path(process, "status").read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1])
     raise SandboxError(f"limits: /proc/self/status has no {field}")
 
 
 def _capabilities(field: str) -> int:
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith(field + ":"):
             return int(line.split()[1], 16)
     raise SandboxError(f"user: /proc/self/status has no {field}")

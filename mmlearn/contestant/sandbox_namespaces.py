@@ -27,7 +27,7 @@ BIND, RECURSIVE, PRIVATE, DETACH = 4096, 16384, 1 << 18, 2
 AT_RECURSIVE, CAP_SYS_ADMIN = 0x8000, 21
 
 # What any program of this system needs to start. Folders of libraries may be links into /usr or not.
-SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/localtime")
+SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/alternatives", "/etc/localtime")
 KERNEL_FACTS = ("/sys/devices/system/cpu", "/sys/devices/system/node")
 DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom")
 OLD_ROOT = "/.old-root"
@@ -65,7 +65,7 @@ def _protect(target: str, flags: int) -> None:
 
 def may_administer() -> bool:
     """Whether this process has CAP_SYS_ADMIN, with which it needs no user namespace."""
-    for line in Path("/proc/self/status").read_text(encoding="ascii", errors="replace").splitlines():
+    for line in Path("/proc/self/status").read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith("CapEff:"):
             return bool(int(line.split()[1], 16) >> CAP_SYS_ADMIN & 1)
     return False
@@ -78,7 +78,7 @@ def own_user_namespace(layer: str) -> None:
         unshare(layer, NEW_USER)
         # The order is the kernel's: an unprivileged process may map its group only after giving up setgroups.
         for name, text in (("setgroups", "deny"), ("gid_map", f"{gid} {gid} 1"), ("uid_map", f"{uid} {uid} 1")):
-            Path("/proc/self", name).write_text(text, encoding="ascii")
+            Path("/proc/self", name).write_text(text, encoding="utf-8")
     except (SandboxError, OSError) as error:
         raise SandboxError(f"{layer}: this system gives ordinary users no namespaces ({error})") from error
 
