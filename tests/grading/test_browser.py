@@ -125,6 +125,9 @@ def test_formgrader_generates_the_release_of_this_course(page: Page, server):
     assert (root / "exercises" / "release" / "similarity" / "similarity.py").is_file()
 
 
+IN_THE_BROWSER = "My answer. <script>window.stolen = 1</script><img src=x onerror='window.stolen = 1'>"
+
+
 @pytest.fixture(scope="module")
 def hostile_hand_in(server) -> tuple[list[str], dict[str, Path]]:
     """In submitted/: some right answers, in a notebook and a module that both try to write to the instructor's disk.
@@ -142,6 +145,7 @@ def hostile_hand_in(server) -> tuple[list[str], dict[str, Path]]:
     folder = hand_in(root / "exercises", topic, "mallory", module)
     notebook = nbformat.read(folder / "similarity.ipynb", as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell(write.format(str(canaries["notebook"]))))
+    notebook.cells.append(nbformat.v4.new_markdown_cell(IN_THE_BROWSER))
     nbformat.write(notebook, folder / "similarity.ipynb")
     for part, code in (("notebook", notebook.cells[0].source), ("module", module)):
         exec(code, {"__name__": part})  # the attack works where nothing stops it
@@ -173,7 +177,7 @@ def test_formgraders_button_judges_behind_the_wall(page: Page, server, hostile_h
     expect(row.locator(".status")).to_have_text("needs manual grading")
 
 
-def test_formgrader_shows_the_judges_words_and_runs_nothing(page: Page, server, hostile_hand_in):
+def test_formgrader_shows_the_hand_in_and_runs_nothing_of_it(page: Page, server, hostile_hand_in):
     url, root = server
     graded = nbformat.read(root / "exercises" / "autograded" / "mallory" / "similarity" / "similarity.ipynb", 4)
     assert "notebook_was_here" in graded.cells[0].source
@@ -184,3 +188,5 @@ def test_formgrader_shows_the_judges_words_and_runs_nothing(page: Page, server, 
     page.goto(f"{url}/formgrader/gradebook/similarity/similarity?token=secret")
     page.get_by_role("link", name="Submission #1").click()
     expect(page.get_by_text("l2_normalize").first).to_be_visible()
+    expect(page.get_by_text("window.stolen").first).to_be_visible()
+    assert page.evaluate("window.stolen") is None
