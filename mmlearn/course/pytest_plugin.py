@@ -108,7 +108,8 @@ def _describe(call: pytest.CallInfo, report: pytest.TestReport) -> dict:
     if call.excinfo is None:
         return {}
     error = call.excinfo.value
-    details = getattr(error, "details", {})
+    # A hand-in may have worded them, and an array is neither true nor false.
+    details = {key: value for key, value in getattr(error, "details", {}).items() if type(value) in (str, bool)}
     trace = details.get("trace") or report.longreprtext
     if isinstance(error, Unmet):
         return {"problem": error.problem, "cause": error.cause, "case": error.case, "trace": trace}
