@@ -30,19 +30,23 @@ def test_a_topics_row_says_what_the_registry_says(topic):
     assert float(points) == topic.points
 
 
-@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md"])
+@pytest.mark.parametrize("file", ["README.md", "CONTRIBUTING.md", "exercises/INSTRUCTORS.md"])
 def test_links_lead_somewhere(file):
-    for target in re.findall(r"\]\(([^)#\s]+)", (paths.ROOT / file).read_text(encoding="utf-8")):
+    page = paths.ROOT / file
+    for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
         if "://" not in target:
-            assert (paths.ROOT / target).exists(), target
+            assert (page.parent / target).exists(), target
 
 
-def test_every_command_that_is_named_exists():
+@pytest.mark.parametrize("file", ["README.md", "exercises/INSTRUCTORS.md"])
+def test_every_command_that_is_named_exists(file):
     from mmlearn.cli import app
 
+    text = (paths.ROOT / file).read_text(encoding="utf-8")
     known = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    named = set(re.findall(r"`(?:\.venv/bin/)?mmlearn (\w+)", README))
-    assert named <= known
+    known |= {group.name for group in app.registered_groups}
+    named = set(re.findall(r"(?:`(?:\.venv/bin/)?|^)mmlearn ([\w-]+)", text, re.MULTILINE))
+    assert named and named <= known
     makefile = (paths.ROOT / "Makefile").read_text(encoding="utf-8")
-    for target in re.findall(r"\bmake (\w+)", README):
+    for target in re.findall(r"(?:`|^)make (\w+)", text, re.MULTILINE):
         assert f"\n{target}:" in makefile or f" {target} " in makefile

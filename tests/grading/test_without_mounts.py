@@ -1,4 +1,4 @@
-"""Where a machine gives no namespaces, Landlock and seccomp stand in, and right answers earn their points all the same."""
+"""Where a machine gives no namespaces, Landlock and seccomp stand in, and right answers earn their points."""
 
 import pytest
 
