@@ -87,7 +87,7 @@ def _sandbox() -> list[Finding]:
     """Whether this machine can keep a hand-in's code apart, and which layers it cannot put up."""
     from mmlearn.contestant import sandbox
 
-    tried = sandbox.available()
+    tried = {layer: why.replace(f"{layer}: ", "") for layer, why in sandbox.available().items()}
     layers = [layer for layer, lacking in tried.items() if not lacking]
     what = f"the grader's sandbox: {', '.join(layers) or 'nothing'}"
     open_to = sandbox.enough(layers)

@@ -171,8 +171,9 @@ def test_doctor_is_content_with_a_whole_sandbox(monkeypatch):
 
 
 def test_doctor_says_why_a_layer_is_lacking_that_others_stand_in_for(monkeypatch):
-    reason = "this system gives ordinary users no namespaces"
-    first, other, third = told_of_the_sandbox(monkeypatch, mounts=reason, network=reason, landlock="no such call")
+    reason = "no namespaces here (unshare: not permitted)"
+    also = {layer: f"no namespaces here ({layer}: unshare: not permitted)" for layer in ("mounts", "network")}
+    first, other, third = told_of_the_sandbox(monkeypatch, **also, landlock="no such call")
     assert not first.fine  # neither mounts nor landlock
     assert other.what.endswith(f"lacks mounts, network: {reason}")
     assert third.what.endswith("lacks landlock: no such call")
