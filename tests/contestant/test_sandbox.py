@@ -16,7 +16,7 @@ from mmlearn.contestant.sandbox import LAYERS, NOBODY, available, enough
 from mmlearn.contestant.sandbox_linux import SandboxError
 from mmlearn.contestant.sandbox_syscalls import ALLOWED
 
-LATER = "import time\nprint('up', flush=True)\ntime.sleep(600)"
+LATER = "import time\nprint('up', flush=True)\ntime.sleep(20)\nprint('outlived', flush=True)"
 
 
 def xfail_unless_all(wall):
