@@ -29,7 +29,9 @@ class Wall:
     def __init__(self, user: str, room: Path, package: Path):
         self.user, self.room, self.package = user, room, package
         switches = ROOT and user == "ordinary"
-        self.identity: dict = {"user": NOBODY, "group": NOBODY, "extra_groups": []} if switches else {}
+        self.identity: dict = {"extra_groups": [0]} if ROOT else {}
+        if switches:
+            self.identity = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
         self.python = python_for_anyone() if ROOT else sys.executable
 
     def start(self, command: list, **options) -> subprocess.Popen:

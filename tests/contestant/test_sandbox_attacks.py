@@ -80,6 +80,7 @@ ATTACKS = {
     "session": Attack("import os; os.setsid()", "seccomp"),
     "user namespace": Attack(LIBC + "result = libc.unshare(0x10000000)" + CALLED, "seccomp"),
     "user again": Attack("import os; os.setresuid(0, 0, 0)", "user"),
+    "group kept": Attack("import os; os.getgroups().index(0)", "user"),
     "trace of itself": Attack(LIBC + "result = libc.prctl(4, 1, 0, 0, 0)" + CALLED, "seccomp"),
     "other ioctl": Attack("import fcntl, os; fcntl.ioctl(os.pipe()[0], 0x5452, bytes(4))", "seccomp"),
     # resources
@@ -131,7 +132,7 @@ def port(room, wall):
     for file in (room / "secret", room / "shown/own"):
         file.write_text("hidden")
         file.chmod(0o666)
-        if wall.identity:
+        if "user" in wall.identity:
             os.chown(file, wall.identity["user"], -1)
     (room / "shown").chmod(0o777)
     with socket.create_server(("127.0.0.1", 0)) as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
