@@ -1,17 +1,12 @@
 """Hostile hand-ins, graded by the real path; and each once more with the defence that it meets switched off."""
 
-import hashlib
 import json
-import os
 import pickle
-import shutil
-import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +18,6 @@ from mmlearn.contestant.sandbox import LAYERS, Limits
 from mmlearn.course import paths
 from mmlearn.course.check import examine
 from mmlearn.course.impl import Impl
-from mmlearn.grading.assignment import source_folder
 from mmlearn.grading.demo import hand_in
 from mmlearn.grading.grade import grade_class
 from mmlearn.grading.judge import Job, Rules
@@ -42,117 +36,9 @@ from tests.grading.hostile import (
     UNPICKLED,
     Attack,
 )
+from tests.grading.hostile_world import LIMITS, STRICT, TOKEN, World, a_world, digests, make_course
 
-LIMITS = Limits(cpu_seconds=2, memory_bytes=2**30, threads=64)
-STRICT = {"test_seconds": 3.0, "seconds": 12.0}
-TOKEN = "a-secret-of-the-instructor"
 SEED = 20_261_124
-
-
-@dataclass
-class World:
-    """What hand-ins may strike at: a course folder, a home, processes, a server, a secret in the environment."""
-
-    root: Path
-    home: Path
-    server: "Server"
-    victim: subprocess.Popen
-    traced: subprocess.Popen
-    submitted: dict[str, str] = field(default_factory=dict)  # digests before
-
-    def told(self) -> dict:
-        """What an attacker may know."""
-        return {
-            "repo": str(paths.ROOT),
-            "root": str(self.root),
-            "classmate": str(self.root / "submitted" / "a-classmate" / "similarity" / "similarity.py"),
-            "home": str(self.home),
-            "marker": str(self.home / "marker"),
-            "victim": self.victim.pid,
-            "traced": self.traced.pid,
-            "port": self.server.port,
-            "hidden": self.server.hidden,
-            "token": TOKEN,
-        }
-
-
-class Server:
-    """Listens on the loopback, by TCP, UDP and a name without a file, and counts what comes."""
-
-    def __init__(self) -> None:
-        self.reached: list[str] = []
-        tcp = socket.create_server(("127.0.0.1", 0))
-        self.port = tcp.getsockname()[1]
-        udp = socket.socket(type=socket.SOCK_DGRAM)
-        udp.bind(("127.0.0.1", self.port))
-        self.hidden = f"mmlearn-{os.getpid()}-{self.port}"
-        unix = socket.socket(socket.AF_UNIX)
-        unix.bind("\0" + self.hidden)
-        unix.listen()
-        self._sockets = {"tcp": tcp, "udp": udp, "hidden": unix}
-        self._threads = [threading.Thread(target=self._serve, args=named) for named in self._sockets.items()]
-        for thread in self._threads:
-            thread.start()
-
-    def _serve(self, name: str, listening: socket.socket) -> None:
-        while True:
-            if name == "udp":
-                if listening.recv(100) == b"":
-                    return
-            else:
-                connection, _ = listening.accept()
-                with connection:
-                    if connection.recv(4) == b"end.":
-                        return
-            self.reached.append(name)
-
-    def close(self) -> None:
-        with socket.socket(type=socket.SOCK_DGRAM) as last:
-            last.sendto(b"", ("127.0.0.1", self.port))
-        with socket.create_connection(("127.0.0.1", self.port)) as last:
-            last.sendall(b"end.")
-        with socket.socket(socket.AF_UNIX) as last:
-            last.connect("\0" + self.hidden)
-            last.sendall(b"end.")
-        for thread in self._threads:
-            thread.join()
-        for listening in self._sockets.values():
-            listening.close()
-
-
-@contextmanager
-def a_world(folder: Path) -> Iterator[World]:
-    """Everything that an attack strikes at; the instructor's environment holds a secret meanwhile."""
-    root, home = folder / "class", folder / "home"
-    (root / "submitted").mkdir(parents=True)
-    home.mkdir()
-    (home / "secret").write_text(TOKEN)
-    sleep = [sys.executable, "-c", "import time; time.sleep(600)"]
-    with pytest.MonkeyPatch.context() as patch, closing(Server()) as server:
-        patch.setenv("HOME", str(home))
-        patch.setenv("MMLEARN_SECRET", TOKEN)
-        victims = [subprocess.Popen(sleep) for _ in range(2)]
-        try:
-            world = World(root, home, server, *victims)
-            hand_in(root, TOPIC, "a-classmate", SOLUTION)
-            yield world
-        finally:
-            for victim in victims:
-                victim.kill()
-                victim.wait()
-
-
-def digest(folder: Path) -> str:
-    """Over all names and contents below a folder."""
-    total = hashlib.sha256()
-    for path in sorted(path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts):
-        total.update(f"{path}\n{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
-    return total.hexdigest()
-
-
-def digests(world: World) -> dict[str, str]:
-    ours = [paths.ROOT / "solutions", paths.ROOT / "tests" / "exercises", paths.ROOT / "mmlearn" / "contestant"]
-    return {str(folder): digest(folder) for folder in (*ours, world.home, world.root / "submitted")}
 
 
 def id_of(attack: Attack) -> str:
@@ -171,8 +57,7 @@ class Graded:
 def graded(tmp_path_factory) -> Iterator[Graded]:
     """All attacks, an honest hand-in after each, graded once by the real path."""
     with a_world(tmp_path_factory.mktemp("hostile")) as world:
-        shutil.copytree(source_folder(TOPIC.id), world.root / "source" / TOPIC.id)
-        shutil.copyfile(paths.NBGRADER / "nbgrader_config.py", world.root / "nbgrader_config.py")
+        make_course(world.root)
         for attack in ATTACKS:
             hand_in(world.root, TOPIC, f"{attack.name}", attack.text(world.told()))
             hand_in(world.root, TOPIC, f"{attack.name}-then-honest", SOLUTION)
@@ -351,7 +236,7 @@ def misbehaving(attack: Attack, world: World, folder: Path):
 def asked(attack: Attack, world: World) -> Iterator[Impl]:
     """The hand-in behind a whole wall, whose judge's side is in this process and can be weakened."""
     with closing(WarmParent(LAYERS, False, LIMITS)) as warm:
-        wall = Wall(warm, "similarity.py", attack.text(world.told()).encode(), seconds=12.0)
+        wall = Wall(warm, "similarity.py", attack.text(world.told()).encode(), seconds=3.0)
         wall.load()
         try:
             yield Impl(wall)
