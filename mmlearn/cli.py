@@ -162,6 +162,9 @@ def grade(
     trust: Annotated[
         bool, typer.Option("--i-trust-these-hand-ins", help="grade also where no sandbox keeps their code apart")
     ] = False,
+    scheduler: Annotated[
+        str | None, typer.Option(metavar="tcp://HOST:PORT", help="let the workers of a dask cluster judge")
+    ] = None,
     replay: Annotated[
         str | None,
         typer.Option(metavar="LEARNER", help="judge one hand-in again and show the trace; enters nothing"),
@@ -181,7 +184,9 @@ def grade(
         console.print(table.trace(replayed(found, root, replay, rules)))
         return
     with table.progress(console, len(hand_ins(root, topic))) as tell:
-        marks = grade_class(found, root, tell, rules=rules, jobs=jobs, force=force, new_seed=new_seed)
+        marks = grade_class(
+            found, root, tell, rules=rules, jobs=jobs, force=force, new_seed=new_seed, scheduler=scheduler
+        )
     console.print(table.marks_table(found, marks))
     say(f"Marks: {paths.short(root / 'marks' / topic)}.csv   Feedback: {paths.short(root / 'feedback')}")
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 from mmlearn.contestant import sandbox
 from mmlearn.course import paths
@@ -21,6 +22,12 @@ from mmlearn.grading.pool import TRIES, Pool
 from mmlearn.grading.safe_read import HandInFiles, read_hand_in
 
 SEEDS_TRIED = 5
+
+
+class Judges(Protocol):
+    """A `Pool` of this machine, or a `Cluster`."""
+
+    def run(self, tasks: Iterable[tuple[str, Job]]) -> Iterator[tuple[str, Verdict | None]]: ...
 
 
 def rules_here(trust: bool = False) -> Rules:
@@ -43,7 +50,7 @@ def rules_here(trust: bool = False) -> Rules:
 
 
 def judge_hand_ins(
-    topic: Topic, root: Path, folders: Iterable[Path], pool: Pool, rules: Rules, *, force: bool = False
+    topic: Topic, root: Path, folders: Iterable[Path], pool: Judges, rules: Rules, *, force: bool = False
 ) -> Iterator[Judgement]:
     """Judge the hand-ins in `folders`, in parallel; what was judged already, and has not changed, is not judged again.
 
@@ -111,7 +118,7 @@ def replayed(topic: Topic, root: Path, student: str, rules: Rules) -> Verdict:
     return verdict
 
 
-def draw_seed(root: Path, topic: Topic, pool: Pool) -> int:
+def draw_seed(root: Path, topic: Topic, pool: Judges) -> int:
     """A new secret seed for the class, with which the reference solution earns full points; it is stored.
 
     Raises:
@@ -142,7 +149,7 @@ def fingerprint(topic: Topic, files: HandInFiles, seed: int) -> dict[str, str]:
         "hand_in": files.digest,
         "tests": tests_digest(topic.id),
         "registry": _digest(repr(topic).encode() + stub_text(topic.id).encode()),
-        "grader": _grader_digest(),
+        "grader": grader_digest(),
         "seed": _digest(str(seed).encode()),
     }
 
@@ -159,7 +166,7 @@ def _seed(root: Path, topic: Topic) -> int | None:
 
 
 @cache
-def _grader_digest() -> str:
+def grader_digest() -> str:
     """Changes with any line of the code that judges."""
     rooms = [paths.ROOT / "mmlearn" / room for room in ("contestant", "course", "grading")]
     files = sorted(file for room in rooms for file in room.glob("*.py"))

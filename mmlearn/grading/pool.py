@@ -87,6 +87,12 @@ class Pool:
         self.close()
 
 
+def read_verdict(told: dict) -> Verdict:
+    """A verdict from the plain data that a judge sent."""
+    rows = tuple(ExerciseJudgement(**row) for row in told["exercises"])
+    return Verdict(rows, told["seconds"], tuple(told["traces"]))
+
+
 class _Worker:
     """One judge's process and the task that it has in hand."""
 
@@ -121,8 +127,7 @@ class _Worker:
             return task, None
         if "failure" in told:
             raise CourseError(told["failure"])
-        rows = tuple(ExerciseJudgement(**row) for row in told["exercises"])
-        return task, Verdict(rows, told["seconds"], tuple(told["traces"]))
+        return task, read_verdict(told)
 
     def close(self) -> None:
         if self.connection is not None:

@@ -203,7 +203,7 @@ def test_what_has_not_changed_is_not_judged_again(tmp_path, counting, monkeypatc
     assert run(tmp_path, counting) == ({"ada": 100, "bob": FIRST.points}, ["bob"])
     (tmp_path / "judged/similarity/ada.json").write_text('{"format": 1')
     assert run(tmp_path, counting)[1] == ["ada"]
-    monkeypatch.setattr(judging, "_grader_digest", lambda: "another grader")
+    monkeypatch.setattr(judging, "grader_digest", lambda: "another grader")
     assert run(tmp_path, counting)[1] == ["ada", "bob"]
     monkeypatch.setattr(judging, "tests_digest", lambda topic: "other tests")
     assert run(tmp_path, counting)[1] == ["ada", "bob"]
