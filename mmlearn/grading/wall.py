@@ -5,10 +5,12 @@ Whatever comes back over the wall is bytes of at most `wire.MAX_FRAME`, decoded 
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -72,6 +74,7 @@ class WarmParent:
         self._orders: socket.socket | None = None
         self._process: subprocess.Popen | None = None
         self._number = 0
+        self._home = ""  # where no own root hides it: a folder for what Keras and matplotlib write when imported
 
     def start(self) -> None:
         """Start it, unless it runs already; returns when it is warm."""
@@ -85,13 +88,15 @@ class WarmParent:
             "readable": [str(path) for path in readable()],
             "uid": CONTESTANT_UID if hasattr(os, "geteuid") and os.geteuid() == 0 else None,
         }
+        if "mounts" not in self.layers:
+            self._home = tempfile.mkdtemp(prefix="mmlearn-home-")
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-I", "-X", "utf8", "-W", "ignore", "-m", "mmlearn.contestant.warm"]
         with theirs:
             self._process = subprocess.Popen(
                 [*command, str(theirs.fileno()), json.dumps(options)],
                 pass_fds=[theirs.fileno()],
-                env=_environment(),
+                env=_environment(self._home or "/scratch"),
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -147,6 +152,9 @@ class WarmParent:
         if self._orders is not None:
             self._orders.close()
             self._orders = None
+        if self._home:
+            shutil.rmtree(self._home, ignore_errors=True)
+            self._home = ""
         if self._process is not None:
             try:
                 self._process.wait(5)
@@ -270,15 +278,15 @@ class Wall:
         return f"ended the Python process ({status})" if status else str(error)
 
 
-def _environment() -> dict[str, str]:
+def _environment(home: str) -> dict[str, str]:
     """Nothing of the instructor's: a contestant can read what its warm parent was started with."""
     kept = {key: os.environ[key] for key in ("LANG", "LC_ALL", "KERAS_BACKEND", "LD_LIBRARY_PATH") if key in os.environ}
     return kept | {
         "PATH": os.defpath,
-        "HOME": "/scratch",
-        "KERAS_HOME": "/scratch",
+        "HOME": home,
+        "KERAS_HOME": home,
         "MPLBACKEND": "Agg",
-        "MPLCONFIGDIR": "/scratch",
+        "MPLCONFIGDIR": home,
         # One thread each: contestants run side by side, and sums come out the same on every machine.
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
