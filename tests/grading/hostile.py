@@ -29,6 +29,8 @@ NETWORK = ("network", "seccomp", "landlock")
 CHECK = "check"  # no wall: hand-in and tests in one process, as in a learner's own check; values pass by the codec
 ONE_PROCESS = "one process"  # neither wall nor codec: a script that imports the hand-in, then the tests, and calls them
 TIME_LIMIT = ()  # the limit of a test, which is longer then
+PRINTED = "printed"  # what a hand-in prints is kept
+SECRET_SEED = "secret seed"  # inputs that nobody knows beforehand
 WIRE = "wire"  # the wire takes whatever comes
 UNPICKLED = "unpickled"  # pickle on the wire
 COMPARED = "compared"  # no codec and no `expect_close`: the result is compared by whoever is careless
@@ -181,6 +183,31 @@ MACHINE = [
     Attack("makes-many-files", tries("return [open(str(n), 'wb').close() for n in range(3000)]"), FILES),
     Attack("becomes-root", tries("import os; os.setuid(0); return os.geteuid() == 0"), ("user", "seccomp")),
 ]
+
+FLOOD = Attack(
+    "prints-200-mb", tries("import os; return all(os.write(1, bytes(2**20)) for _ in range(200))"), PRINTED, FULL
+)
+
+# The answers to the inputs that anybody sees who runs the public tests: those of seed 0.
+TABLE = Attack(
+    "knows-the-public-answers",
+    answers(
+        "return TABLE[similarity.tobytes(), k] if (similarity.tobytes(), k) in TABLE else kept_out()",
+        """
+        def kept_out():
+            raise ValueError("kept out")
+
+        TABLE = {}
+        for shape, text, k, dtype in W["table"]:
+            scores = np.frombuffer(bytes.fromhex(text), dtype).reshape(shape)
+            try:
+                TABLE[scores.tobytes(), k] = csls(scores, k)
+            except ValueError:
+                pass
+        """,
+    ),
+    SECRET_SEED,
+)
 
 FILE_ACCESS = [
     *_reads(
@@ -521,6 +548,8 @@ VALUES = [
 ATTACKS = [
     *TIME,
     *MACHINE,
+    FLOOD,
+    TABLE,
     *FILE_ACCESS,
     *PROCESSES,
     *CONNECTIONS,

@@ -1,21 +1,25 @@
 """What hostile hand-ins strike at, and how to see whether they have struck."""
 
 import hashlib
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 from mmlearn.contestant.sandbox import Limits
 from mmlearn.course import paths
+from mmlearn.course.check import examine
 from mmlearn.grading.assignment import source_folder
 from mmlearn.grading.demo import hand_in
 from tests.grading.hostile import SOLUTION, TOPIC
@@ -92,7 +96,30 @@ class World:
             "port": self.server.port,
             "hidden": self.server.hidden,
             "token": TOKEN,
+            "table": public_inputs(),
         }
+
+
+# Any learner can put this into the module and run `mmlearn check`.
+RECORDER = """
+import json
+unrecorded = csls
+
+def csls(similarity, k):
+    with open(RECORDS, "a") as stream:
+        print(json.dumps([similarity.shape, similarity.tobytes().hex(), k, similarity.dtype.str]), file=stream)
+    return unrecorded(similarity, k)
+"""
+
+
+@cache
+def public_inputs() -> list:
+    """The arguments of each call to `csls` by the tests with their public seed: shape, bytes in hex, k, dtype."""
+    with tempfile.TemporaryDirectory() as folder:
+        records, file = Path(folder, "records"), Path(folder, "similarity.py")
+        file.write_text(f"{SOLUTION}\nRECORDS = {str(records)!r}\n{RECORDER}", encoding="utf-8")
+        assert examine(TOPIC, [TOPIC.exercise("csls")], file, seed=0).all_correct
+        return [json.loads(line) for line in records.read_text().splitlines()]
 
 
 @contextmanager

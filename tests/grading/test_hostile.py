@@ -28,10 +28,12 @@ from tests.grading.hostile import (
     ATTACKS,
     CHECK,
     COMPARED,
+    FLOOD,
     FRAMES,
     FULL,
     ONE_PROCESS,
     SOLUTION,
+    TABLE,
     TOPIC,
     UNPICKLED,
     Attack,
@@ -93,6 +95,12 @@ def test_no_hand_in_outlives_its_grade(graded):
     assert left == []
 
 
+def test_what_a_hand_in_prints_is_kept_nowhere(graded):
+    kept = [file for part in ("autograded", "feedback", "judged") for file in (graded.world.root / part).rglob("*")]
+    theirs = [file.stat().st_size for file in kept if FLOOD.name in str(file) and file.is_file()]
+    assert theirs and sum(theirs) < 4 * 2**20
+
+
 def test_no_secret_reaches_marks_or_feedback(graded):
     for folder in ("judged", "feedback", "marks", "autograded"):
         for file in (graded.world.root / folder).rglob("*"):
@@ -131,11 +139,15 @@ def test_it_gets_through_without_the_layers_that_stop_it(battlefield, attack):
     assert judged(attack, battlefield, attack.layers()) == FULL
 
 
-def judged(attack: Attack, world: World, layers: tuple[str, ...]) -> float:
+def test_a_table_of_answers_gets_through_where_the_seed_is_public(battlefield):
+    assert judged(TABLE, battlefield, LAYERS, seed=0) == FULL
+
+
+def judged(attack: Attack, world: World, layers: tuple[str, ...], seed: int = SEED) -> float:
     limits = LIMITS if "limits" in layers else Limits()
     rules = Rules(layers, limits, **{**STRICT, "seconds": 60.0, **attack.rules})
     with Pool(rules, jobs=1) as pool:
-        ((_, verdict),) = pool.run([(attack.name, Job(TOPIC.id, attack.text(world.told()).encode(), SEED))])
+        ((_, verdict),) = pool.run([(attack.name, Job(TOPIC.id, attack.text(world.told()).encode(), seed))])
     assert verdict is not None
     told = [f"{row.id}: {row.message} {row.detail}" for row in verdict.exercises if row.message]
     print("\n".join(told))
@@ -191,6 +203,16 @@ def test_it_gets_through_where_a_script_imports_it(battlefield, tmp_path, attack
         assert (told, marker.exists()) == ("passed 0\n", True)
     else:
         assert told == "passed 2\n"
+
+
+def test_what_it_prints_gets_through_where_a_script_imports_it(battlefield, tmp_path):
+    file, printed = tmp_path / "similarity.py", tmp_path / "printed"
+    file.write_text(FLOOD.text(battlefield.told()), encoding="utf-8")
+    command = [sys.executable, "-c", SCRIPT, str(file), str(paths.tests_file(TOPIC.id))]
+    with printed.open("wb") as stream:
+        subprocess.run(command, stdout=stream, check=True)
+    assert printed.stat().st_size > 200 * 2**20
+    printed.unlink()
 
 
 @pytest.mark.parametrize("attack", met(COMPARED))
