@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmlearn.contestant import sandbox
 from mmlearn.course import paths
@@ -14,10 +15,15 @@ from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
 from mmlearn.grading.faults import folder_fault, notebook_fault
 from mmlearn.grading.judge import Rules
-from mmlearn.grading.judgement import Judgement
+from mmlearn.grading.judgement import Judgement, write_whole
 from mmlearn.grading.judging import forget_seed, judge_hand_ins, rules_here
 from mmlearn.grading.pool import Pool
 from mmlearn.grading.safe_read import read_hand_in
+
+if TYPE_CHECKING:
+    from mmlearn.grading.cluster import Cluster
+    from mmlearn.grading.shared import Shelf
+    from mmlearn.grading.writer import Writer
 
 
 @dataclass(frozen=True)
@@ -47,12 +53,13 @@ def grade_class(
     jobs: int | None = None,
     force: bool = False,
     new_seed: bool = False,
+    scheduler: str | None = None,
 ) -> list[Mark]:
     """Grade every hand-in of a topic, and write feedback and `marks/<topic>.csv`.
 
-    Hand-ins are judged side by side; nbgrader enters the marks one after another. A hand-in that cannot be graded
-    gets its reason, in its mark and in its feedback, and the others are graded all the same. Scores that a person
-    gave stay.
+    Hand-ins are judged side by side; one writer enters the marks in nbgrader's gradebook. What was entered already, and
+    has not changed, is left alone. A hand-in that cannot be graded gets its reason, in its mark and in its feedback,
+    and the others are graded all the same. Scores that a person gave stay.
 
     Args:
         topic: whose assignment is graded.
@@ -60,8 +67,9 @@ def grade_class(
         on_done: called with each mark as it is made.
         rules: the sandbox and its limits; by default the strongest that this machine offers.
         jobs: how many hand-ins are judged at a time; by default one a core.
-        force: judge again what has not changed.
+        force: judge and enter again what has not changed.
         new_seed: draw new random inputs for the tests; everything is judged again.
+        scheduler: address of a dask cluster, which then judges in place of this machine.
 
     Returns:
         The marks, by learner.
@@ -74,37 +82,49 @@ def grade_class(
         raise CourseError(f"no hand-ins in {paths.short(root)}/submitted/<student>/{topic.id}")
     rules = rules or rules_here()
     marks = []
-    with _nbgrader(root, trusted=bool(sandbox.enough(rules.layers))) as api, Pool(rules, jobs) as pool:
+    with _nbgrader(root, trusted=bool(sandbox.enough(rules.layers))) as api, _judges(rules, jobs, scheduler) as judges:
         _release(api, topic, root)
         if new_seed:
             forget_seed(root, topic)
-        for judgement in judge_hand_ins(topic, root, folders, pool, rules, force=force):
-            mark = _entered(api, topic, root, judgement)
-            marks.append(mark)
-            on_done(mark)
+        with _writer(api, topic, root) as writer:
+            for judgement in judge_hand_ins(topic, root, folders, judges, rules, force=force):
+                mark = _entered(writer, topic, root, judgement, force)
+                marks.append(mark)
+                on_done(mark)
         _export(api, topic, root / "marks" / f"{topic.id}.csv")
     return sorted(marks, key=lambda mark: mark.student)
 
 
-def _entered(api, topic: Topic, root: Path, judgement: Judgement) -> Mark:
+def _entered(writer: "Writer", topic: Topic, root: Path, judgement: Judgement, force: bool) -> Mark:
     """A judgement as nbgrader keeps it: in the gradebook, the graded notebook and the feedback."""
     student = judgement.student
     files = read_hand_in(root / "submitted" / student / topic.id, topic)
-    notebook = Path(f"{topic.id}.ipynb")
     fault = folder_fault(student) or (
-        files.faults if files.notebook is None else notebook_fault(notebook, topic, files.notebook)
+        files.faults if files.notebook is None else notebook_fault(Path(f"{topic.id}.ipynb"), topic, files.notebook)
     )
-    result: dict = {"success": False, "log": ""}
-    if files.notebook is not None:
-        result = api.autograde(topic.id, student, force=True, create=True)
-        if result["success"]:
-            result = api.generate_feedback(topic.id, student, force=True)
-    reason = fault or judgement.reason
-    if not result["success"]:
-        reason = reason or _last_error(result)
+    if files.notebook is None or folder_fault(student):
+        writer.enter_nothing(student)
+        refused = fault
+    else:
+        refused = writer.enter(judgement, files, force=force)
+    reason = fault or judgement.reason or refused
+    if refused:
         _write_reason(root / "feedback" / student / topic.id / f"{topic.id}.html", topic, reason)
-        _take_back(api, topic, student)
-    return _mark(api, topic, student, reason, graded=result["success"])
+    return _mark(writer.shelf, topic, student, reason, graded=not refused)
+
+
+def _judges(rules: Rules, jobs: int | None, scheduler: str | None) -> "Pool | Cluster":
+    if scheduler is None:
+        return Pool(rules, jobs)
+    from mmlearn.grading.cluster import Cluster
+
+    return Cluster(rules, scheduler)
+
+
+def _writer(api, topic: Topic, root: Path) -> "Writer":
+    from mmlearn.grading.writer import Writer  # nbgrader and nbconvert
+
+    return Writer(api, topic, root)
 
 
 @contextmanager
@@ -151,44 +171,28 @@ def _last_error(result: dict) -> str:
     return raised[0] if raised else result["error"].strip().splitlines()[-1]
 
 
-def _mark(api, topic: Topic, student: str, reason: str, graded: bool) -> Mark:
+def _mark(shelf: "Shelf", topic: Topic, student: str, reason: str, graded: bool) -> Mark:
     points: dict[str, float] = {}
     written: float | None = None
     max_written = sum(written.points for written in topic.written)
     if graded:
-        with api.gradebook as gradebook:
-            notebook = gradebook.find_submission_notebook(topic.id, topic.id, student)
-            for grade in notebook.grades:
-                if any(exercise.id == grade.name for exercise in topic.exercises):
-                    points[grade.name] = grade.score
-            by_hand = [grade for grade in notebook.grades if grade.name not in points]
-            if by_hand and not any(grade.needs_manual_grade for grade in by_hand):
-                written = sum(grade.score for grade in by_hand)
+        ids = [exercise.id for exercise in topic.exercises]
+        points = {name: shelf.grades[name].score for name in ids if name in shelf.grades}
+        by_hand = [grade for name, grade in shelf.grades.items() if name not in points]
+        if by_hand and not any(grade.needs_manual_grade for grade in by_hand):
+            written = sum(grade.score for grade in by_hand)
     return Mark(student, sum(points.values()), topic.points, written, max_written, points, reason)
-
-
-def _take_back(api, topic: Topic, student: str) -> None:
-    """What cannot be graded now earns nothing by an earlier hand-in's points; a person's scores stay."""
-    with api.gradebook as gradebook:
-        gradebook.update_or_create_student(student)
-        submission = gradebook.update_or_create_submission(topic.id, student)
-        for notebook in submission.notebooks:
-            for grade in notebook.grades:
-                if any(exercise.id == grade.name for exercise in topic.exercises):
-                    grade.auto_score = 0.0
-        gradebook.db.commit()
 
 
 def _write_reason(page: Path, topic: Topic, reason: str) -> None:
     """Feedback for a hand-in that nbgrader could not read."""
-    page.parent.mkdir(parents=True, exist_ok=True)
-    page.write_text(
+    text = (
         f"<!doctype html><meta charset='utf-8'><title>{escape(topic.title)}</title>"
         f"<body style='font-family:sans-serif;max-width:40em;margin:3em auto'><h1>{escape(topic.title)}</h1>"
         f"<p>This hand-in could not be graded: <b>{escape(reason)}</b>.</p>"
-        f"<p>Mend it and hand in again with <code>mmlearn submit {topic.id}</code>.</p>",
-        encoding="utf-8",
+        f"<p>Mend it and hand in again with <code>mmlearn submit {topic.id}</code>.</p>"
     )
+    write_whole(page, text.encode())
 
 
 def _export(api, topic: Topic, file: Path) -> None:
