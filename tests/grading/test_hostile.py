@@ -24,20 +24,8 @@ from mmlearn.grading.judge import Job, Rules
 from mmlearn.grading.judgement import record_file
 from mmlearn.grading.pool import Pool
 from mmlearn.grading.wall import ContestantEnded, Wall, WarmParent
-from tests.grading.hostile import (
-    ATTACKS,
-    CHECK,
-    COMPARED,
-    FLOOD,
-    FRAMES,
-    FULL,
-    ONE_PROCESS,
-    SOLUTION,
-    TABLE,
-    TOPIC,
-    UNPICKLED,
-    Attack,
-)
+from tests.grading.hostile import CHECK, COMPARED, FULL, ONE_PROCESS, SOLUTION, TOPIC, UNPICKLED, Attack
+from tests.grading.hostile_answers import ATTACKS, FLOOD, FRAMES, TABLE
 from tests.grading.hostile_world import LIMITS, STRICT, TOKEN, World, a_world, digests, make_course
 
 SEED = 20_261_124

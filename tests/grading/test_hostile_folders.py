@@ -15,10 +15,13 @@ import pytest
 from nbformat.v4 import new_code_cell, new_output
 
 from mmlearn.contestant.sandbox import LAYERS
+from mmlearn.course import show
+from mmlearn.course.check import examine
 from mmlearn.course.stubs import stub_text
 from mmlearn.grading.demo import hand_in
 from mmlearn.grading.grade import grade_class
-from mmlearn.grading.judge import Rules
+from mmlearn.grading.judge import Job, Rules
+from mmlearn.grading.pool import Pool
 from tests.grading.hostile import FULL, HONEST_PART, SOLUTION, TOPIC, answers
 from tests.grading.hostile_world import LIMITS, STRICT, TOKEN, World, a_world, digests, make_course
 
@@ -286,11 +289,15 @@ c.Autograde.autograde_preprocessors = ["nbgrader.preprocessors.SaveAutoGrades"]
 
 @pytest.fixture(scope="module")
 def plainly_graded(plain):
+    return nbgrader_api(plain.root)
+
+
+def nbgrader_api(root: Path):
+    """What nbgrader's commands and formgrader's button call, with the configuration of this course folder."""
     from nbgrader.apps import NbGraderAPI
     from traitlets.config import PyFileConfigLoader
 
-    config = PyFileConfigLoader("nbgrader_config.py", str(plain.root)).load_config()
-    api = NbGraderAPI(config=config)
+    api = NbGraderAPI(config=PyFileConfigLoader("nbgrader_config.py", str(root)).load_config())
     assert api.generate_assignment(TOPIC.id, force=True, create=True)["success"]
     return api
 
@@ -308,3 +315,43 @@ def test_a_notebook_marks_itself_where_its_cells_and_outputs_are_kept(plainly_gr
 def test_what_a_link_shows_is_copied_where_links_are_followed(plain, plainly_graded):
     plainly_graded.autograde(TOPIC.id, "link-beside", force=True, create=True)
     assert (plain.root / "autograded" / "link-beside" / TOPIC.id / "extra.txt").read_text() == TOKEN
+
+
+@pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # on how nbgrader adds a submission
+def test_nbgraders_own_autograde_follows_no_link(tmp_path):
+    with a_world(tmp_path) as world:
+        make_course(world.root)
+        api = nbgrader_api(world.root)
+        for files in LINKS:
+            files.change(hand_in(world.root, TOPIC, files.name, files.module), world)
+            api.autograde(TOPIC.id, files.name, force=True, create=True)
+            api.generate_feedback(TOPIC.id, files.name, force=True)
+        with api.gradebook as gradebook:
+            scores = {
+                submission.student_id: submission.score for submission in gradebook.assignment_submissions(TOPIC.id)
+            }
+        handed_back = [file for part in ("autograded", "feedback") for file in (world.root / part).rglob("*")]
+        assert any(file.suffix == ".html" for file in handed_back)
+        assert [file for file in handed_back if file.is_file() and TOKEN.encode() in file.read_bytes()] == []
+        assert {name: score for name, score in scores.items() if score} == {
+            files.name: files.points for files in LINKS if files.points
+        }
+
+
+def test_a_link_to_a_classmates_module_earns_the_classmates_points_where_it_is_followed(plain):
+    followed = (plain.root / "submitted" / "module-is-a-link" / TOPIC.id / f"{TOPIC.id}.py").read_bytes()
+    with Pool(Rules(LAYERS, LIMITS, **STRICT), jobs=1) as pool:
+        ((_, verdict),) = pool.run([("module-is-a-link", Job(TOPIC.id, followed, 7))])
+    assert verdict is not None
+    assert sum(row.points for row in verdict.exercises) == FULL
+
+
+def test_scripts_and_escapes_are_live_where_a_message_is_shown_as_it_came(monkeypatch, tmp_path):
+    file = tmp_path / "similarity.py"
+    (said,) = [files.module for files in ODD_NAMES if files.name == "says-a-script"]
+    file.write_text(said, encoding="utf-8")
+    report = examine(TOPIC, [TOPIC.exercise("csls")], file)
+    assert ESCAPE in report.results[0].message
+    assert SCRIPT not in show.as_html(report)
+    monkeypatch.setattr(show, "escape", lambda text, quote=True: text)
+    assert SCRIPT in show.as_html(report)
