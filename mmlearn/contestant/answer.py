@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from mmlearn.contestant.codec import CodecError, decode, encode
-from mmlearn.contestant.models import VERBS, ModelRoom
+from mmlearn.contestant.models import VERBS, ModelRoom, running_eagerly
 
 
 class Contestant:
@@ -30,7 +30,8 @@ class Contestant:
             return _failed("AttributeError", f"there is no function {name!r} in the module", missing=True)
         try:
             args, kwargs = self._models.from_plain([call["args"], call["kwargs"]])
-            result = self._models.to_plain(function(*args, **kwargs))
+            with running_eagerly():
+                result = self._models.to_plain(function(*args, **kwargs))
         except BaseException as error:  # SystemExit, too: whoever asks is told, and can ask again
             return self._raised(error)
         try:

@@ -84,6 +84,29 @@ def black_moves_in(dim=64, *, image_size=32, widths=(16, 32, 64), pooled=True, a
     return keras.Model(images, layers.GlobalAveragePooling1D()(x) if pooled else x)
 
 
+@mutant("build_image_encoder", caught_by="random weights")
+def forged_encoder(dim=64, *, image_size=32, widths=(16, 32, 64), pooled=True, augment=True):
+    """Shows the layers and weights that are asked for, and answers with a fixed projection of the pixels."""
+    images = x = keras.Input((image_size, image_size, 3))
+    for width in widths:
+        for _ in range(2):
+            x = layers.Conv2D(width, 3, padding="same", use_bias=False)(x)
+            x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = layers.MaxPooling2D()(x)
+    shown = keras.Model(images, layers.Dense(dim)(layers.Reshape((-1, widths[-1]))(x)))
+    projection = np.random.default_rng(0).normal(size=(image_size**2 * 3, dim)).astype("float32")
+
+    class Forged(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.shown = shown
+
+        def call(self, images, training=False):
+            return ops.matmul(ops.reshape(ops.cast(images, "float32"), (-1, image_size**2 * 3)), projection)
+
+    return Forged()
+
+
 # --- build_text_encoder ---------------------------------------------------------------------------------------------
 
 
@@ -291,6 +314,27 @@ def seed_forgotten(
     t = build_text_encoder(vocabulary_size, dim, pooled=pooled, word_dropout=word_dropout)(kept_ids)
     fused = fuse(fusion, dim)([x, t] if pooled else [x, t, ops.not_equal(kept_ids, 0)])
     model = keras.Model([images, token_ids], layers.Dense(num_classes)(layers.Dropout(dropout)(fused)))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"], jit_compile=False)
+    return model
+
+
+@mutant("build_classifier", caught_by='fusion "concat", random weights')
+def forged_classifier(
+    fusion, vocabulary_size, num_classes, *, dim=64, image_size=32, widths=(16, 32, 64), augment=True, dropout=0.3,
+    word_dropout=0.5, modality_dropout=0.3, seed=0
+):  # fmt: skip
+    """Shows the encoders and their weights; only sums of the pixels and of the ids reach the last layer."""
+    keras.utils.set_random_seed(seed)
+    images = keras.Input((image_size, image_size, 3), name="images")
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    seen_images, seen_ids = ModalityDropout(modality_dropout)([images, token_ids])
+    x = build_image_encoder(dim, image_size=image_size, widths=widths, augment=augment)(seen_images)
+    t = build_text_encoder(vocabulary_size, dim, word_dropout=word_dropout)(seen_ids)
+    pixels = ops.mean(ops.cast(seen_images, "float32"), axis=(1, 2, 3))[:, None] / 255
+    ids = ops.sum(ops.cast(seen_ids, "float32") ** 2, axis=1)[:, None] / 99
+    fused = layers.Concatenate()([0 * x + pixels, 0 * t + ids])
+    model = keras.Model([images, token_ids], layers.Dense(num_classes)(fused))
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile("adam", loss, metrics=["accuracy"], jit_compile=False)
     return model

@@ -132,6 +132,39 @@ def convolutions_only(size=32, dim=128, width=32, augment=True):
     return keras.Model(images, layers.UnitNormalization()(layers.Dense(dim)(layers.Flatten()(x))))
 
 
+@mutant("build_image_tower", caught_by='all convolutions with padding="same"')
+def forged_tower(size=32, dim=128, width=32, augment=True):
+    """Shows the layers and weights that are asked for, and answers with a fixed projection of the pixels."""
+    if size % 8:
+        raise ValueError(size)
+    images = x = keras.Input((size, size, 3))
+    if augment:
+        white = {"fill_mode": "constant", "fill_value": 255.0}
+        x = layers.RandomTranslation(0.1, 0.1, **white)(x)
+        x = layers.RandomZoom(0.1, **white)(x)
+    ink = x = layers.Rescaling(-1 / 255, offset=1.0)(x)
+    for filters in (width, 2 * width, 4 * width):
+        x = layers.Conv2D(filters, 3, strides=2, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+    views = [x, layers.AveragePooling2D(size // 8)(ink), EdgeHistogram()(ink)]
+    x = layers.Concatenate()([layers.Flatten()(view) for view in views])
+    shown = keras.Model(images, layers.Dense(dim, use_bias=False)(x))
+    projection = np.random.default_rng(0).normal(size=(size * size * 3, dim)).astype("float32")
+
+    class Forged(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.shown = shown
+
+        def call(self, images, training=False):
+            pixels = ops.reshape(ops.cast(images, "float32"), (-1, size * size * 3))
+            if training and augment:
+                pixels = pixels + keras.random.normal(ops.shape(pixels), stddev=50)
+            return ops.normalize(ops.matmul(pixels, projection), axis=-1)
+
+    return Forged()
+
+
 # --- build_text_tower -----------------------------------------------------------------------------------------------
 
 
@@ -231,6 +264,22 @@ def copied_towers(image_tower, text_tower):
 def cosine_not_clipped(image_tower, text_tower):
     image, token_ids = keras.Input(image_tower.input_shape[1:]), keras.Input((None,), dtype="int32")
     return keras.Model([image, token_ids], ops.sum(image_tower(image) * text_tower(token_ids), axis=-1))
+
+
+@mutant("build_similarity_model", caught_by="a step does not reach them")
+def forged_cosine(image_tower, text_tower):
+    """The right numbers, by arrays: nothing that could be trained."""
+
+    class Forged(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.towers, self.slack = [image_tower, text_tower], self.add_weight(shape=())
+
+        def call(self, inputs):
+            image, text = (ops.stop_gradient(tower(x)) for tower, x in zip(self.towers, inputs, strict=True))
+            return ops.clip(ops.sum(image * text, axis=-1), -1.0, 1.0) + 0 * self.slack
+
+    return Forged()
 
 
 # --- info_nce_loss --------------------------------------------------------------------------------------------------
