@@ -23,6 +23,10 @@ from mmlearn.grading.safe_read import HandInFiles, read_hand_in
 
 SEEDS_TRIED = 5
 
+# With which seeds and rules the reference has earned full points, since this process began: a machine may have changed
+# since the seed was drawn, and a grader that does not work must not enter zeros.
+_vouched_for: set[tuple[str, int, Rules]] = set()
+
 
 class Judges(Protocol):
     """A `Pool` of this machine, or a `Cluster`."""
@@ -85,7 +89,13 @@ def judge_hand_ins(
             jobs.append((student, Job(topic.id, files.module, 0)))
     if not jobs:
         return
-    seed = seed if seed is not None else draw_seed(root, topic, pool)
+    if seed is None:
+        seed = draw_seed(root, topic, pool)
+    elif (topic.id, seed, rules) not in _vouched_for and (wrong := _reference_fault(topic, pool, seed)):
+        raise CourseError(
+            f"the reference solution of {topic.id} does not earn full points here, so nobody could: {wrong}"
+        )
+    _vouched_for.add((topic.id, seed, rules))
     for student, verdict in pool.run((student, Job(job.topic, job.module, seed)) for student, job in jobs):
         print_ = waiting[student]
         faults = print_.pop("faults")
@@ -124,18 +134,22 @@ def draw_seed(root: Path, topic: Topic, pool: Judges) -> int:
     Raises:
         CourseError: the reference fails: something is wrong with this machine, the sandbox or the tests.
     """
-    reference = paths.solution_file(topic.id).read_bytes()
     for _ in range(SEEDS_TRIED):
         seed = secrets.randbits(63)
-        ((_, verdict),) = pool.run([("the reference", Job(topic.id, reference, seed))])
-        wrong = [row for row in verdict.exercises if row.state != State.CORRECT] if verdict else []
-        if verdict is not None and not wrong:
+        wrong = _reference_fault(topic, pool, seed)
+        if not wrong:
             write_whole(_seed_file(root, topic), json.dumps({"seed": seed}).encode())
             return seed
-    told = f"{wrong[0].id}: {wrong[0].message}" if wrong else "the judge died on it"
-    raise CourseError(
-        f"the reference solution of {topic.id} does not earn full points here ({told}): nothing is graded"
-    )
+    raise CourseError(f"the reference solution of {topic.id} does not earn full points here, so nobody could: {wrong}")
+
+
+def _reference_fault(topic: Topic, pool: Judges, seed: int) -> str:
+    """What the reference solution fails at, by the judges of a grade; "" if it earns full points."""
+    reference = paths.solution_file(topic.id).read_bytes()
+    ((_, verdict),) = pool.run([("the reference", Job(topic.id, reference, seed))])
+    if verdict is None:
+        return "the judge died on it"
+    return next((f"{row.id}: {row.message}" for row in verdict.exercises if row.state != State.CORRECT), "")
 
 
 def forget_seed(root: Path, topic: Topic) -> None:

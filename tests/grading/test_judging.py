@@ -220,6 +220,17 @@ def test_the_seed_is_kept_until_a_new_one_is_asked_for(tmp_path, counting):
     assert judging._seed(tmp_path, TOPIC) not in (first, None)
 
 
+def test_the_reference_vouches_for_each_run(tmp_path, counting, monkeypatch):
+    folder = hand_in(tmp_path, TOPIC, "ada", SOLUTION)
+    run(tmp_path, counting)
+    (folder / "similarity.py").write_text(stub_text(TOPIC.id))
+    monkeypatch.setattr(judging, "_vouched_for", set())  # as in a new process
+    monkeypatch.setattr(judging.paths, "solution_file", lambda topic: folder / "similarity.py")
+    with pytest.raises(CourseError, match="does not earn full points here"):
+        run(tmp_path, counting)
+    assert counting.asked == ["the reference"]
+
+
 def test_nothing_is_graded_where_the_reference_fails(tmp_path):
     hand_in(tmp_path, TOPIC, "ada", SOLUTION)
     with (
