@@ -273,8 +273,11 @@ class Wall:
             if time.monotonic() >= self._until:
                 return f"took more than {self._seconds:g} s in all"
             return f"took more than {self._allowed:g} s (an endless loop?)"
+        if not isinstance(error, wire.Gone):  # it may end now that nobody listens, but that is not what was wrong
+            self._warm.end(self._child)
+            return str(error)
         # Its end of the socket closes a moment before the process is over.
-        status = self._warm.end(self._child, patience=1.0 if isinstance(error, wire.Gone) else 0.0)
+        status = self._warm.end(self._child, patience=1.0)
         return f"ended the Python process ({status})" if status else str(error)
 
 
