@@ -24,9 +24,9 @@ from mmlearn.course.registry import Topic, course
 from mmlearn.grading.assignment import assignment_text
 from mmlearn.grading.entries import alike, folder_entries, zip_entries
 from mmlearn.grading.exchange import exchange_claims
-from mmlearn.grading.layouts import SECRET, Claim, Contents, sort_out, unpack
+from mmlearn.grading.layouts import Claim, Contents, sort_out, unpack
 from mmlearn.grading.roster import Roster, derived_id, fill_gradebook, read_roster, student_fault
-from mmlearn.grading.safe_read import TIMESTAMP, HandInFiles, Refused, open_folder, read_hand_in
+from mmlearn.grading.safe_read import SECRET, TIMESTAMP, HandInFiles, Refused, open_folder, read_hand_in
 
 
 class Outcome(StrEnum):

@@ -25,6 +25,8 @@ from mmlearn.grading.entries import Entry, name_fault, nested_entries
 from mmlearn.grading.safe_read import (
     MODULE_BYTES,
     NOTEBOOK_BYTES,
+    SECRET,
+    SECRET_BYTES,
     TIMESTAMP,
     TIMESTAMP_BYTES,
     Refused,
@@ -32,9 +34,6 @@ from mmlearn.grading.safe_read import (
 )
 
 ZIP_BYTES = MODULE_BYTES + NOTEBOOK_BYTES
-
-SECRET = "submission_secret.txt"
-SECRET_BYTES = 1_000
 
 _MOODLE = re.compile(r"(?P<name>[^_/]+)_(?P<number>\d+)_assignsubmission_(?:file|onlinetext)(?P<rest>_?/.+|_.+)")
 _CANVAS_ANONYMOUS = re.compile(r"(?P<late>LATE_)?(?P<number>anon_[0-9A-Za-z]+)_(?P<file>\d+)_(?P<original>[^/]+)")

@@ -21,6 +21,8 @@ MODULE_BYTES = 1_000_000
 NOTEBOOK_BYTES = 20_000_000
 TIMESTAMP_BYTES = 1_000
 TIMESTAMP = "timestamp.txt"
+SECRET = "submission_secret.txt"  # nbgrader's exchange puts it there, and releases no feedback without it
+SECRET_BYTES = 1_000
 
 # What the owner of a file can bring about; anything else (no memory, a failing disk) is this machine's own trouble.
 _OWNERS_DOING = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EACCES, errno.EPERM, errno.ENXIO, errno.ENAMETOOLONG}
@@ -44,6 +46,7 @@ class HandInFiles:
     timestamp: str | None  # when it was handed in, as nbgrader writes it; None if unknown
     digest: str  # SHA-256, in hex, over the names and contents of these files
     faults: str  # one line; "" if module and notebook are there and nothing is wrong
+    secret: bytes | None = None  # the exchange's, by which a learner finds the feedback; no part of the work
 
 
 def caps(topic: Topic) -> dict[str, int]:
@@ -72,19 +75,20 @@ def read_hand_in(folder: Path, topic: Topic) -> HandInFiles:
     faults = []
     try:
         with open_folder(folder.parents[1], folder.parent.name, folder.name) as opened:
-            for name, cap in caps(topic).items():
+            for name, cap in {**caps(topic), SECRET: SECRET_BYTES}.items():
                 try:
                     found[name] = read_regular(opened, name, cap)
                 except Refused as reason:
-                    if name != TIMESTAMP or not isinstance(reason, Missing):
+                    if name not in (TIMESTAMP, SECRET) or not isinstance(reason, Missing):
                         faults.append(str(reason))
     except Refused as reason:
         faults.append(str(reason))
+    secret = found.pop(SECRET, None)
     timestamp = parsed_timestamp(found.get(TIMESTAMP, b""))
     if TIMESTAMP in found and timestamp is None:
         faults.append(f"{TIMESTAMP} holds no time such as 2026-01-31 12:00:00.000000 UTC")
     return HandInFiles(
-        found.get(f"{topic.id}.py"), found.get(f"{topic.id}.ipynb"), timestamp, digest(found), "; ".join(faults)
+        found.get(f"{topic.id}.py"), found.get(f"{topic.id}.ipynb"), timestamp, digest(found), "; ".join(faults), secret
     )
 
 

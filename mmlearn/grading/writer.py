@@ -31,7 +31,7 @@ from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
 from mmlearn.grading.feedback import FeedbackPages
 from mmlearn.grading.judgement import Judgement, write_whole
-from mmlearn.grading.safe_read import TIMESTAMP, HandInFiles
+from mmlearn.grading.safe_read import SECRET, TIMESTAMP, HandInFiles
 from mmlearn.grading.shared import Shelf, register, resources_for
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -151,7 +151,8 @@ class Writer:
                 with utils.setenv(NBGRADER_EXECUTION="autograde"):
                     read: Any = nbformat.reads(text, as_version=4)
                     text = str(exporter.from_notebook_node(read, resources=resources)[0])
-            beside = {f"{self._topic.id}.py": files.module, TIMESTAMP: (files.timestamp or "").encode() or None}
+            beside = {f"{self._topic.id}.py": files.module, SECRET: files.secret}
+            beside[TIMESTAMP] = files.timestamp.encode() if files.timestamp else None
             contents = self._from_source() | {name: content for name, content in beside.items() if content is not None}
             _fill(self._folder("autograded", student), {**contents, f"{self._topic.id}.ipynb": text.encode()})
             self._autograde.set_permissions(self._topic.id, student)

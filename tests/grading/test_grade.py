@@ -184,6 +184,17 @@ def test_what_breaks_on_a_new_grade_keeps_none_of_its_old_points(tmp_path):
         assert {row["student_id"]: float(row["score"]) for row in csv.DictReader(stream)} == {"ada": 0, "never": 0}
 
 
+def test_what_the_exchange_needs_to_release_feedback_is_kept(tmp_path):
+    root = new_course(tmp_path)
+    folder = hand_in(root, TOPIC, "ada", stub_text(TOPIC.id))
+    (folder / "submission_secret.txt").write_text("a5" * 32)
+    (folder / "timestamp.txt").write_text("2026-11-24 12:00:00.000000 UTC")
+    grade_class(TOPIC, root)
+    for step in ("autograded", "feedback"):
+        for file in (folder / "submission_secret.txt", folder / "timestamp.txt"):
+            assert (root / step / "ada" / "similarity" / file.name).read_text() == file.read_text()
+
+
 def test_nothing_to_grade_is_said_in_a_line(tmp_path):
     new_course(tmp_path)
     with pytest.raises(CourseError, match=r"no hand-ins in .*/submitted/<student>/similarity"):
