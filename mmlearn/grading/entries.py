@@ -184,7 +184,8 @@ def _zip_entries(stream: BinaryIO) -> tuple[list[zipfile.ZipInfo], list[Entry]]:
     entries = []
     for info in infos:
         name = _true_name(info)
-        if info.is_dir() and name is not None and not name_fault(name.rstrip("/")):
+        is_folder = info.filename.endswith("/")  # not `is_dir`: on Python 3.11 it fails on an empty name
+        if is_folder and name is not None and not name_fault(name.rstrip("/")):
             continue
         if name is not None and is_junk(name) and not name_fault(name):
             continue

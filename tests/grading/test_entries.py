@@ -185,6 +185,11 @@ def test_entries_that_share_their_bytes_are_refused():
         nested_entries(bytes(overlapping))
 
 
+def test_a_name_that_begins_with_a_nul_byte_is_refused():
+    (entry,) = nested_entries(handmade([b"\0imilarity.py"]))  # zipfile cuts it to ""
+    assert entry.fault
+
+
 @given(st.lists(st.tuples(st.integers(0, 999), st.integers(0, 255)), min_size=1, max_size=3))
 def test_a_damaged_zip_is_read_or_refused(damage):
     content = bytearray(handmade([b"similarity.py", b"b"]))
