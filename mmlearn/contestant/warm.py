@@ -112,7 +112,6 @@ def _contestant(descriptor: int, layers: list[str], options: dict, readable: lis
         connection = socket.socket(fileno=0)
         limits = sandbox.Limits(**options["limits"])
         sandbox.confine(layers, limits, readable, options["uid"], scratch)
-        os.chdir(scratch)
         serve(connection, scratch)
         code = 0
     except sandbox.SandboxError as error:

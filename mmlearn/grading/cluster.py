@@ -6,16 +6,14 @@ them; what comes back is plain bytes. Dask unpickles what it gets, so no object 
 
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, fields
-from typing import Any
+from dataclasses import asdict
 
 from mmlearn.contestant.codec import decode, encode
-from mmlearn.contestant.sandbox import Limits
 from mmlearn.course.errors import CourseError
 from mmlearn.course.testfile import tests_digest
 from mmlearn.grading.judge import Job, Rules, Verdict
 from mmlearn.grading.judging import grader_digest
-from mmlearn.grading.pool import TRIES, Pool, read_verdict
+from mmlearn.grading.pool import TRIES, Pool
 
 CONNECT_SECONDS = 30
 
@@ -62,13 +60,13 @@ class Cluster:
 
         keys = {}
         for key, job in tasks:
-            order = encode({"job": vars(job), "rules": _plain(self._rules), "version": _version(job.topic)})
+            order = encode({"job": vars(job), "rules": asdict(self._rules), "version": _version(job.topic)})
             keys[self._client.submit(judge_order, order, pure=False, retries=TRIES - 1)] = key
         for future in as_completed(list(keys), loop=self._client.loop):
             error = future.exception()
             if error is not None and not isinstance(error, KilledWorker):
                 raise CourseError(f"a worker of the cluster failed: {error}")
-            yield keys[future], None if error is not None else read_verdict(decode(future.result()))
+            yield keys[future], None if error is not None else Verdict.from_plain(decode(future.result()))
 
     def close(self) -> None:
         self._client.close()
@@ -90,25 +88,14 @@ def judge_order(order: bytes) -> bytes:
     job = Job(**told["job"])
     if told["version"] != _version(job.topic):
         raise RuntimeError("its clone of the course is at another version: update it, and restart the worker")
-    rules = Rules(
-        **{**told["rules"], "layers": tuple(told["rules"]["layers"]), "limits": Limits(**told["rules"]["limits"])}
-    )
+    rules = Rules.from_plain(told["rules"])
     if getattr(_of_this_thread, "rules", None) != rules:
         _of_this_thread.rules, _of_this_thread.pool = rules, Pool(rules, jobs=1)
     ((_, verdict),) = _of_this_thread.pool.run([("one", job)])
     if verdict is None:
         raise RuntimeError(f"the judge died on a hand-in, {TRIES} times over")
-    return encode(_plain(verdict))
+    return encode(asdict(verdict))
 
 
 def _version(topic: str) -> str:
     return f"{grader_digest()} {tests_digest(topic)}"
-
-
-def _plain(value: Any) -> dict:
-    """A dataclass as plain data: tuples of dataclasses become lists of dicts."""
-    told = asdict(value)
-    return {
-        field.name: list(told[field.name]) if isinstance(told[field.name], tuple) else told[field.name]
-        for field in fields(value)
-    }

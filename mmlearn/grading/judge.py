@@ -33,6 +33,16 @@ class Rules:
     test_seconds: float | None = None  # for one test; None: the topic's own limit
     seconds: float | None = None  # for a whole hand-in; None: five times a test's
 
+    def seconds_of(self, topic: Topic) -> tuple[float, float]:
+        """What one test of the topic may take, and what a hand-in may take in all."""
+        test_seconds = self.test_seconds or topic.test_seconds
+        return test_seconds, self.seconds or 5 * test_seconds
+
+    @classmethod
+    def from_plain(cls, told: dict) -> "Rules":
+        """From what `dataclasses.asdict` made of them, after a journey that turns tuples into lists."""
+        return cls(**{**told, "layers": tuple(told["layers"]), "limits": sandbox.Limits(**told["limits"])})
+
 
 @dataclass(frozen=True)
 class Job:
@@ -50,6 +60,12 @@ class Verdict:
     exercises: tuple[ExerciseJudgement, ...]
     seconds: float
     traces: tuple[str, ...] = ()
+
+    @classmethod
+    def from_plain(cls, told: dict) -> "Verdict":
+        """From what `dataclasses.asdict` made of it, after a journey."""
+        rows = tuple(ExerciseJudgement(**row) for row in told["exercises"])
+        return cls(rows, told["seconds"], tuple(told["traces"]))
 
 
 def judge_all(jobs: Iterator[Job], rules: Rules, done: Callable[[Verdict], None]) -> None:
@@ -79,10 +95,9 @@ class _Session:
         self.topic: Topic = course().topic(first.topic)
         self.next_job: Job | None = first
         self.failure: BaseException | None = None
-        self._jobs, self._rules, self._done = jobs, rules, done
+        self._jobs, self._done = jobs, done
         self.warm = WarmParent(rules.layers, _is_keras_topic(first.topic), rules.limits)
-        self._test_seconds = rules.test_seconds or self.topic.test_seconds
-        self._seconds = rules.seconds or 5 * self._test_seconds
+        self._test_seconds, self._seconds = rules.seconds_of(self.topic)
         self._events: list[dict] = []
         self._wall: Wall | None = None
 

@@ -17,7 +17,6 @@ from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import course
 from mmlearn.course.run import pytest_environment
 from mmlearn.grading.judge import Job, Rules, Verdict
-from mmlearn.grading.judgement import ExerciseJudgement
 
 TRIES = 3  # a hand-in on which so many judges have died is given up
 SLACK_SECONDS = 240  # for starting a judge and a warm parent, beside what the hand-in itself may take
@@ -87,12 +86,6 @@ class Pool:
         self.close()
 
 
-def read_verdict(told: dict) -> Verdict:
-    """A verdict from the plain data that a judge sent."""
-    rows = tuple(ExerciseJudgement(**row) for row in told["exercises"])
-    return Verdict(rows, told["seconds"], tuple(told["traces"]))
-
-
 class _Worker:
     """One judge's process and the task that it has in hand."""
 
@@ -107,8 +100,8 @@ class _Worker:
     def give(self, task: _Task) -> None:
         self.task = task
         task.tries += 1
-        test_seconds = self._rules.test_seconds or course().topic(task.job.topic).test_seconds
-        self.deadline = time.monotonic() + (self._rules.seconds or 5 * test_seconds) + SLACK_SECONDS
+        _, seconds = self._rules.seconds_of(course().topic(task.job.topic))
+        self.deadline = time.monotonic() + seconds + SLACK_SECONDS
         if self._process is None or self._process.poll() is not None:
             self._start()
         assert self.connection is not None
@@ -127,7 +120,7 @@ class _Worker:
             return task, None
         if "failure" in told:
             raise CourseError(told["failure"])
-        return task, read_verdict(told)
+        return task, Verdict.from_plain(told)
 
     def close(self) -> None:
         if self.connection is not None:

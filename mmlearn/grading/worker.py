@@ -8,7 +8,6 @@ from dataclasses import asdict
 
 from mmlearn.contestant import wire
 from mmlearn.contestant.codec import decode, encode
-from mmlearn.contestant.sandbox import Limits
 from mmlearn.grading.judge import Job, Rules, Verdict, judge_all
 from mmlearn.grading.wall import Lost
 
@@ -16,8 +15,7 @@ from mmlearn.grading.wall import Lost
 def main() -> None:
     """Judge until the other end hangs up. What is wrong with the grader itself, not a hand-in, is told and ends it."""
     connection = socket.socket(fileno=int(sys.argv[1]))
-    given = json.loads(sys.argv[2])
-    rules = Rules(**{**given, "layers": tuple(given["layers"]), "limits": Limits(**given["limits"])})
+    rules = Rules.from_plain(json.loads(sys.argv[2]))
     number = 0
 
     def jobs() -> Iterator[Job]:
@@ -30,8 +28,7 @@ def main() -> None:
                 return
 
     def answer(verdict: Verdict) -> None:
-        fields = asdict(verdict)
-        wire.send(connection, number, encode({**fields, "exercises": list(fields["exercises"])}))
+        wire.send(connection, number, encode(asdict(verdict)))
 
     try:
         judge_all(jobs(), rules, answer)
