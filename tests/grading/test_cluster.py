@@ -6,10 +6,11 @@ import subprocess
 import sys
 import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import pytest
 
+from mmlearn.contestant.codec import decode, encode
 from mmlearn.course import paths
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import course
@@ -95,6 +96,12 @@ def test_a_worker_of_another_version_is_refused(address, workers, monkeypatch):
     monkeypatch.setattr(cluster, "grader_digest", lambda: "another")
     with Cluster(RULES, address) as judges, pytest.raises(CourseError, match="another version: update it"):
         list(judges.run([("one", Job(TOPIC.id, paths.solution_file(TOPIC.id).read_bytes(), 0))]))
+
+
+def test_a_hand_in_that_judges_die_on_ends_nobody_elses_grade(monkeypatch):
+    monkeypatch.setattr(cluster.Pool, "run", lambda self, tasks: iter([(key, None) for key, _ in tasks]))
+    order = {"job": vars(Job(TOPIC.id, b"", 0)), "rules": asdict(RULES), "version": cluster._version(TOPIC.id)}
+    assert decode(cluster.judge_order(encode(order))) is None
 
 
 def test_no_scheduler_is_said_in_a_line(monkeypatch):
