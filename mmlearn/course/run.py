@@ -15,7 +15,7 @@ from mmlearn.course.testfile import TestFunction
 
 # How graded tests are run. What they do without costs time to load, and a learner waits.
 _NEEDLESS = ("cacheprovider", "doctest", "junitxml", "legacypath", "pastebin", "stepwise", "unittest")
-PLAIN = ["-p", "mmlearn.course.pytest_plugin", "--assert=plain", "--tb=short", "-q", "-c", os.devnull]
+PLAIN = ["-p", "mmlearn.course.pytest_plugin", "--assert=plain", "--tb=no", "-q", "-c", os.devnull]
 PLAIN += ["--import-mode=importlib", *(part for plugin in _NEEDLESS for part in ("-p", f"no:{plugin}"))]
 
 START_SECONDS = 60  # for Python, pytest and the imports of a test file on a slow machine

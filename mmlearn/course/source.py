@@ -4,6 +4,7 @@ import ast
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from mmlearn.course import paths
@@ -34,9 +35,35 @@ class Source:
 
     def binds(self, name: str) -> bool:
         """Whether the file's top level gives `name` a meaning, by a definition or otherwise."""
-        return any(
-            name in _bound(inner) for node in self.tree.body for inner in ast.walk(node) if isinstance(inner, ast.stmt)
-        )
+        return name in self._names_bound
+
+    @cached_property
+    def _names_bound(self) -> set[str]:
+        return {name for node in ast.walk(self.tree) if isinstance(node, ast.stmt) for name in _bound(node)}
+
+    @cached_property
+    def aliases(self) -> dict[str, str]:
+        """Local name -> dotted name, for every import anywhere in the file."""
+        aliases = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, ast.Import):
+                for alias in node.names:
+                    aliases[alias.asname or alias.name.partition(".")[0]] = (
+                        alias.name if alias.asname else alias.name.partition(".")[0]
+                    )
+            elif isinstance(node, ast.ImportFrom):
+                for alias in node.names:
+                    aliases[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
+        return aliases
+
+    @cached_property
+    def binders(self) -> dict[str, list[ast.stmt]]:
+        """The top-level statements that give each name a meaning."""
+        binders: dict[str, list[ast.stmt]] = {}
+        for node in self.tree.body:
+            for bound in _bound(node):
+                binders.setdefault(bound, []).append(node)
+        return binders
 
     def docstring(self, name: str) -> str:
         node = self.function(name)
@@ -93,15 +120,15 @@ def _body(node: ast.FunctionDef | ast.ClassDef) -> str:
 
 def answer_digest(source: Source, name: str) -> str:
     """A digest of an answer with all it rests on in its file: it changes exactly when one of those does."""
-    text = "\n".join(ast.dump(node) for node in _reached(source.tree, name))
+    text = "\n".join(ast.dump(node) for node in _reached(source, name))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def names_used(source: Source, name: str) -> set[str]:
     """The dotted names that an answer and all it rests on use, aliases resolved: `np.sort` gives `numpy.sort`."""
-    aliases = _aliases(source.tree)
-    used = {aliases[alias] for node in _reached(source.tree, name) for alias in _bound(node) if alias in aliases}
-    for top in _reached(source.tree, name):
+    aliases, reached = source.aliases, _reached(source, name)
+    used = {aliases[alias] for node in reached for alias in _bound(node) if alias in aliases}
+    for top in reached:
         for node in ast.walk(top):
             used |= _imported(node)
             if isinstance(node, ast.Name | ast.Attribute):
@@ -152,21 +179,6 @@ def _imported(node: ast.AST) -> set[str]:
     return set()
 
 
-def _aliases(tree: ast.Module) -> dict[str, str]:
-    """Local name -> dotted name, for every import anywhere in the file."""
-    aliases = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                aliases[alias.asname or alias.name.partition(".")[0]] = (
-                    alias.name if alias.asname else alias.name.partition(".")[0]
-                )
-        elif isinstance(node, ast.ImportFrom):
-            for alias in node.names:
-                aliases[alias.asname or alias.name] = f"{node.module or ''}.{alias.name}"
-    return aliases
-
-
 def _bound(node: ast.stmt) -> list[str]:
     """The names that a top-level statement binds."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
@@ -182,16 +194,12 @@ def _defines(node: ast.stmt, name: str) -> bool:
     return name in _bound(node)
 
 
-def _reached(tree: ast.Module, name: str) -> list[ast.stmt]:
+def _reached(source: Source, name: str) -> list[ast.stmt]:
     """The top-level statements that `name` rests on, in the file's order: its own, and those of the names they use."""
-    binders: dict[str, list[ast.stmt]] = {}
-    for node in tree.body:
-        for bound in _bound(node):
-            binders.setdefault(bound, []).append(node)
     wanted, seen = [name], set()
     while wanted:
-        for node in binders.get(wanted.pop(), []):
+        for node in source.binders.get(wanted.pop(), []):
             if node not in seen:
                 seen.add(node)
                 wanted += [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
-    return [node for node in tree.body if node in seen]
+    return [node for node in source.tree.body if node in seen]
