@@ -122,7 +122,7 @@ def _describe(item: pytest.Item, call: pytest.CallInfo) -> dict:
 
 
 def _trace(item: pytest.Item, error: BaseException) -> str:
-    """The traceback from the test on. pytest's own parses the whole test file for each failure: most of a check's time."""
+    """The traceback from the test on. pytest's own parses the whole test file for each failure, which costs more."""
     frames = extract_tb(error.__traceback__)
     own = [number for number, frame in enumerate(frames) if frame.filename == str(item.path)]
     return "".join([*format_list(frames[own[0] if own else 0 :]), *format_exception_only(error)])

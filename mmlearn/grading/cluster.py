@@ -11,9 +11,9 @@ from dataclasses import asdict
 from mmlearn.contestant.codec import decode, encode
 from mmlearn.course.errors import CourseError
 from mmlearn.course.testfile import tests_digest
-from mmlearn.grading.judge import Job, Rules, Verdict
 from mmlearn.grading.judging import grader_digest
 from mmlearn.grading.pool import TRIES, Pool
+from mmlearn.grading.verdict import Job, Rules, Verdict
 
 CONNECT_SECONDS = 30
 
@@ -38,6 +38,7 @@ class Cluster:
             raise CourseError("a cluster needs dask: .venv/bin/python -m pip install distributed") from None
 
         self._rules = rules
+        self._stopped = threading.Event()
         try:
             self._client = Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
         except (OSError, ValueError) as error:
@@ -63,11 +64,17 @@ class Cluster:
             order = encode({"job": vars(job), "rules": asdict(self._rules), "version": _version(job.topic)})
             keys[self._client.submit(judge_order, order, pure=False, retries=TRIES - 1)] = key
         for future in as_completed(list(keys), loop=self._client.loop):
+            if self._stopped.is_set():
+                return
             error = future.exception()
             if error is not None and not isinstance(error, KilledWorker):
                 raise CourseError(f"a worker of the cluster failed: {error}")
             told = None if error is not None else decode(future.result())
             yield keys[future], None if told is None else Verdict.from_plain(told)
+
+    def stop(self) -> None:
+        """From another thread: let a `run` end soon."""
+        self._stopped.set()
 
     def close(self) -> None:
         self._client.close()

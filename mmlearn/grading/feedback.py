@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from nbconvert.exporters import HTMLExporter
 from nbgrader.converters import GenerateFeedback
 from traitlets.config import Config
 
+from mmlearn.grading.page_exporter import PageExporter
 from mmlearn.grading.shared import Shelf, register, resources_for
 
 
@@ -26,7 +28,10 @@ class FeedbackPages:
         self._converter = GenerateFeedback(coursedir=api.coursedir, parent=api)
         # As NbGraderAPI.generate_feedback does: elsewhere another template may be set for the same exporter.
         self._converter.update_config(Config({"HTMLExporter": {"template_name": "feedback"}}))
-        exporter = self._converter.exporter_class(parent=self._converter, config=self._converter.config)
+        wanted = self._converter.exporter_class
+        exporter = (PageExporter if wanted is HTMLExporter else wanted)(
+            parent=self._converter, config=self._converter.config
+        )
         self._exporter = register(exporter, self._converter.preprocessors, shelf)
 
     def page(self, folder: Path, text: str, student: str, topic: str) -> str:

@@ -13,12 +13,13 @@ from mmlearn.contestant import sandbox
 from mmlearn.course import paths
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
+from mmlearn.grading.ahead import ahead
 from mmlearn.grading.faults import folder_fault, notebook_fault
-from mmlearn.grading.judge import Rules
 from mmlearn.grading.judgement import Judgement, write_whole
 from mmlearn.grading.judging import forget_seed, judge_hand_ins, rules_here
 from mmlearn.grading.pool import Pool
 from mmlearn.grading.safe_read import read_hand_in
+from mmlearn.grading.verdict import Rules
 
 if TYPE_CHECKING:
     from mmlearn.grading.cluster import Cluster
@@ -81,13 +82,20 @@ def grade_class(
     if not folders:
         raise CourseError(f"no hand-ins in {paths.short(root)}/submitted/<student>/{topic.id}")
     rules = rules or rules_here()
+    if not (root / "nbgrader_config.py").is_file():
+        raise CourseError(f"{paths.short(root)} is not a course folder: it has no nbgrader_config.py")
+    if new_seed:
+        forget_seed(root, topic)
     marks = []
-    with _nbgrader(root, trusted=bool(sandbox.enough(rules.layers))) as api, _judges(rules, jobs, scheduler) as judges:
+    with (
+        _judges(rules, jobs, scheduler) as judges,
+        # They are at work while nbgrader is imported, and while one hand-in after another is entered.
+        ahead(judge_hand_ins(topic, root, folders, judges, rules, force=force), judges.stop) as judged,
+        _nbgrader(root, trusted=bool(sandbox.enough(rules.layers))) as api,
+    ):
         _release(api, topic, root)
-        if new_seed:
-            forget_seed(root, topic)
         with _writer(api, topic, root) as writer:
-            for judgement in judge_hand_ins(topic, root, folders, judges, rules, force=force):
+            for judgement in judged:
                 mark = _entered(writer, topic, root, judgement, force)
                 marks.append(mark)
                 on_done(mark)
@@ -134,8 +142,6 @@ def _nbgrader(root: Path, trusted: bool) -> Iterator:
     from sqlalchemy.exc import SAWarning
     from traitlets.config import PyFileConfigLoader
 
-    if not (root / "nbgrader_config.py").is_file():
-        raise CourseError(f"{paths.short(root)} is not a course folder: it has no nbgrader_config.py")
     silent = logging.NullHandler()
     logging.getLogger("traitlets").addHandler(silent)
     try:
@@ -154,14 +160,21 @@ def _release(api, topic: Topic, root: Path) -> None:
     source, release = (root / part / topic.id / f"{topic.id}.ipynb" for part in ("source", "release"))
     if not source.is_file():
         raise CourseError(f"{paths.short(source)} is missing: run `make derive`")
-    known = any(
-        assignment["name"] == topic.id and assignment["status"] != "draft" for assignment in api.get_assignments()
-    )
-    if known and release.is_file() and release.stat().st_mtime >= source.stat().st_mtime:
+    if _is_known(api, topic) and release.is_file() and release.stat().st_mtime >= source.stat().st_mtime:
         return
     result = api.generate_assignment(topic.id, force=True, create=True)
     if not result["success"]:
         raise CourseError(f"nbgrader could not make the assignment {topic.id}: {_last_error(result)}")
+
+
+def _is_known(api, topic: Topic) -> bool:
+    from nbgrader.api import MissingEntry
+
+    with api.gradebook as gradebook:
+        try:
+            return bool(gradebook.find_notebook(topic.id, topic.id).grade_cells)
+        except MissingEntry:
+            return False
 
 
 def _last_error(result: dict) -> str:

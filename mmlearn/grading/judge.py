@@ -8,12 +8,10 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from mmlearn.contestant import sandbox
 from mmlearn.course import paths
 from mmlearn.course.check import examine
 from mmlearn.course.pytest_plugin import EVENTS, OPEN
@@ -21,51 +19,8 @@ from mmlearn.course.registry import Topic, course
 from mmlearn.course.run import PLAIN, Outcome, Unloadable, collect_outcomes
 from mmlearn.course.testfile import TestFunction, exercise_under_test
 from mmlearn.grading.judgement import ExerciseJudgement
+from mmlearn.grading.verdict import Job, Rules, Verdict
 from mmlearn.grading.wall import NotLoaded, Wall, WarmParent
-
-
-@dataclass(frozen=True)
-class Rules:
-    """How a hand-in is judged."""
-
-    layers: tuple[str, ...] = sandbox.LAYERS
-    limits: sandbox.Limits = field(default_factory=sandbox.Limits)
-    test_seconds: float | None = None  # for one test; None: the topic's own limit
-    seconds: float | None = None  # for a whole hand-in; None: five times a test's
-
-    def seconds_of(self, topic: Topic) -> tuple[float, float]:
-        """What one test of the topic may take, and what a hand-in may take in all."""
-        test_seconds = self.test_seconds or topic.test_seconds
-        return test_seconds, self.seconds or 5 * test_seconds
-
-    @classmethod
-    def from_plain(cls, told: dict) -> "Rules":
-        """From what `dataclasses.asdict` made of them, after a journey that turns tuples into lists."""
-        return cls(**{**told, "layers": tuple(told["layers"]), "limits": sandbox.Limits(**told["limits"])})
-
-
-@dataclass(frozen=True)
-class Job:
-    """One module to be judged."""
-
-    topic: str
-    module: bytes
-    seed: int
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """What became of a job."""
-
-    exercises: tuple[ExerciseJudgement, ...]
-    seconds: float
-    traces: tuple[str, ...] = ()
-
-    @classmethod
-    def from_plain(cls, told: dict) -> "Verdict":
-        """From what `dataclasses.asdict` made of it, after a journey."""
-        rows = tuple(ExerciseJudgement(**row) for row in told["exercises"])
-        return cls(rows, told["seconds"], tuple(told["traces"]))
 
 
 def judge_all(jobs: Iterator[Job], rules: Rules, done: Callable[[Verdict], None]) -> None:

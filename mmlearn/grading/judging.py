@@ -16,12 +16,13 @@ from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
 from mmlearn.course.stubs import stub_text
 from mmlearn.course.testfile import tests_digest
-from mmlearn.grading.judge import Job, Rules, Verdict
 from mmlearn.grading.judgement import ExerciseJudgement, Judgement, read_record, record_file, write_record, write_whole
 from mmlearn.grading.pool import TRIES, Pool
 from mmlearn.grading.safe_read import HandInFiles, read_hand_in
+from mmlearn.grading.verdict import Job, Rules, Verdict
 
 SEEDS_TRIED = 5
+_REFERENCE = ""  # among students: no folder has this name
 
 # With which seeds and rules the reference has earned full points, since this process began: a machine may have changed
 # since the seed was drawn, and a grader that does not work must not enter zeros.
@@ -72,38 +73,70 @@ def judge_hand_ins(
     Raises:
         CourseError: the reference solution does not earn full points here, so nobody's marks could be trusted.
     """
-    waiting: dict[str, dict[str, str]] = {}
-    jobs: list[tuple[str, Job]] = []
-    seed = _seed(root, topic)
-    for folder in folders:
-        student = folder.parent.name
-        files = read_hand_in(folder, topic)
-        print_ = fingerprint(topic, files, seed if seed is not None else 0)
-        known = read_record(record_file(root, topic.id, student))
-        if known is not None and known.fingerprint == print_ and seed is not None and not force:
-            yield known
-        elif files.module is None:
-            yield _recorded(root, _unjudged(topic, student, print_, files.faults))
-        else:
-            waiting[student] = {**print_, "faults": files.faults}
-            jobs.append((student, Job(topic.id, files.module, 0)))
-    if not jobs:
+    folders = tuple(folders)
+    stored = _seed(root, topic)
+    wrong = ""
+    for seed in [stored] if stored is not None else [secrets.randbits(63) for _ in range(SEEDS_TRIED)]:
+        jobs: list[tuple[str, Job]] = []
+        about: dict[str, tuple[dict[str, str], str]] = {}
+        for folder in folders:
+            student = folder.parent.name
+            files = read_hand_in(folder, topic)
+            print_ = fingerprint(topic, files, seed)
+            known = None if force else read_record(record_file(root, topic.id, student))
+            if known is not None and known.fingerprint == print_:
+                yield known
+                continue
+            about[student] = print_, files.faults
+            if files.module is not None:
+                jobs.append((student, Job(topic.id, files.module, seed)))
+        try:
+            for student, verdict in _vouched(topic, root, pool, rules, seed, jobs):
+                print_, faults = about.pop(student)
+                yield _recorded(root, _judgement(topic, student, print_, verdict, faults, rules))
+        except _ReferenceFails as error:
+            wrong = str(error)
+            continue
+        for student, (print_, faults) in about.items():
+            yield _recorded(root, _unjudged(topic, student, print_, faults))
         return
-    if seed is None:
-        seed = draw_seed(root, topic, pool)
-    elif (topic.id, seed, rules) not in _vouched_for and (wrong := _reference_fault(topic, pool, seed)):
-        raise CourseError(
-            f"the reference solution of {topic.id} does not earn full points here, so nobody could: {wrong}"
-        )
-    _vouched_for.add((topic.id, seed, rules))
-    for student, verdict in pool.run((student, Job(job.topic, job.module, seed)) for student, job in jobs):
-        print_ = waiting[student]
-        faults = print_.pop("faults")
-        print_["seed"] = _digest(str(seed).encode())
-        if verdict is None:
-            yield _recorded(root, _unjudged(topic, student, print_, "the judge died on it, three times over"))
+    raise CourseError(f"the reference solution of {topic.id} does not earn full points here, so nobody could: {wrong}")
+
+
+class _ReferenceFails(Exception):
+    """The text is what it fails at: something is wrong with this machine, the sandbox, the tests or the seed."""
+
+
+def _vouched(
+    topic: Topic, root: Path, pool: Judges, rules: Rules, seed: int, jobs: list[tuple[str, Job]]
+) -> Iterator[tuple[str, Verdict | None]]:
+    """The verdicts, held back until the reference solution has earned full points with this seed, which is then kept.
+
+    Raises:
+        _ReferenceFails: it has not.
+    """
+    vouched = not jobs or (topic.id, seed, rules) in _vouched_for
+    reference = _REFERENCE, Job(topic.id, paths.solution_file(topic.id).read_bytes(), seed)
+    held: list[tuple[str, Verdict | None]] = []
+    for student, verdict in pool.run(jobs if vouched else [reference, *jobs]):
+        if student == _REFERENCE:
+            if wrong := _reference_fault(verdict):
+                raise _ReferenceFails(wrong)
+            write_whole(_seed_file(root, topic), json.dumps({"seed": seed}).encode())
+            _vouched_for.add((topic.id, seed, rules))
+            vouched = True
+            yield from held
+        elif vouched:
+            yield student, verdict
         else:
-            yield _recorded(root, _judgement(topic, student, print_, verdict, faults, rules))
+            held.append((student, verdict))
+
+
+def _reference_fault(verdict: Verdict | None) -> str:
+    """What the reference solution fails at; "" if it earns full points."""
+    if verdict is None:
+        return "the judge died on it"
+    return next((f"{row.id}: {row.message}" for row in verdict.exercises if row.state != State.CORRECT), "")
 
 
 def replayed(topic: Topic, root: Path, student: str, rules: Rules) -> Verdict:
@@ -126,30 +159,6 @@ def replayed(topic: Topic, root: Path, student: str, rules: Rules) -> Verdict:
     if verdict is None:
         raise CourseError(f"the judge died on the hand-in of {student}, {TRIES} times over")
     return verdict
-
-
-def draw_seed(root: Path, topic: Topic, pool: Judges) -> int:
-    """A new secret seed for the class, with which the reference solution earns full points; it is stored.
-
-    Raises:
-        CourseError: the reference fails: something is wrong with this machine, the sandbox or the tests.
-    """
-    for _ in range(SEEDS_TRIED):
-        seed = secrets.randbits(63)
-        wrong = _reference_fault(topic, pool, seed)
-        if not wrong:
-            write_whole(_seed_file(root, topic), json.dumps({"seed": seed}).encode())
-            return seed
-    raise CourseError(f"the reference solution of {topic.id} does not earn full points here, so nobody could: {wrong}")
-
-
-def _reference_fault(topic: Topic, pool: Judges, seed: int) -> str:
-    """What the reference solution fails at, by the judges of a grade; "" if it earns full points."""
-    reference = paths.solution_file(topic.id).read_bytes()
-    ((_, verdict),) = pool.run([("the reference", Job(topic.id, reference, seed))])
-    if verdict is None:
-        return "the judge died on it"
-    return next((f"{row.id}: {row.message}" for row in verdict.exercises if row.state != State.CORRECT), "")
 
 
 def forget_seed(root: Path, topic: Topic) -> None:
@@ -197,8 +206,10 @@ def _recorded(root: Path, judgement: Judgement) -> Judgement:
 
 
 def _judgement(
-    topic: Topic, student: str, print_: dict[str, str], verdict: Verdict, faults: str, rules: Rules
+    topic: Topic, student: str, print_: dict[str, str], verdict: Verdict | None, faults: str, rules: Rules
 ) -> Judgement:
+    if verdict is None:  # no fingerprint: another time they may live
+        return _unjudged(topic, student, {}, "the judge died on it, three times over")
     unchecked = [row for row in verdict.exercises if row.state == State.COULD_NOT_CHECK]
     everywhere = {row.message for row in unchecked} if len(unchecked) == len(verdict.exercises) else set()
     reason = faults or (next(iter(everywhere)) if len(everywhere) == 1 else "")

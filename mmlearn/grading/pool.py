@@ -6,6 +6,7 @@ import selectors
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,7 +17,7 @@ from mmlearn.contestant.codec import decode, encode
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import course
 from mmlearn.course.run import pytest_environment
-from mmlearn.grading.judge import Job, Rules, Verdict
+from mmlearn.grading.verdict import Job, Rules, Verdict
 
 TRIES = 3  # a hand-in on which so many judges have died is given up
 SLACK_SECONDS = 240  # for starting a judge and a warm parent, beside what the hand-in itself may take
@@ -39,6 +40,7 @@ class Pool:
 
     def __init__(self, rules: Rules, jobs: int | None = None):
         self._workers = [_Worker(rules) for _ in range(jobs or os.cpu_count() or 1)]
+        self._stopped = threading.Event()
 
     def run(self, tasks: Iterable[tuple[str, Job]]) -> Iterator[tuple[str, Verdict | None]]:
         """Judge all, in whatever order they are done; the keys tell which is which.
@@ -51,31 +53,43 @@ class Pool:
         """
         waiting = iter(tasks)
         again: list[_Task] = []
-        with selectors.DefaultSelector() as selector:
-            while True:
-                for worker in self._workers:
-                    while worker.task is None:
-                        task = again.pop() if again else next((_Task(*one) for one in waiting), None)
-                        if task is None:
-                            break
-                        worker.give(task)
-                busy = {worker.connection: worker for worker in self._workers if worker.task and worker.connection}
-                if not busy:
-                    return
-                for connection in busy:
-                    selector.register(connection, selectors.EVENT_READ)
-                ready = {key.fileobj for key, _ in selector.select(timeout=1.0)}
-                for connection, worker in busy.items():
-                    selector.unregister(connection)
-                    if connection not in ready and time.monotonic() < worker.deadline:
-                        continue
-                    task, verdict = worker.take()
-                    if verdict is None and task.tries < TRIES:
-                        again.append(task)
-                    else:
-                        yield task.key, verdict
+        try:
+            with selectors.DefaultSelector() as selector:
+                while not self._stopped.is_set():
+                    for worker in self._workers:
+                        while worker.task is None:
+                            task = again.pop() if again else next((_Task(*one) for one in waiting), None)
+                            if task is None:
+                                break
+                            worker.give(task)
+                    busy = {worker.connection: worker for worker in self._workers if worker.task and worker.connection}
+                    if not busy:
+                        return
+                    for connection in busy:
+                        selector.register(connection, selectors.EVENT_READ)
+                    ready = {key.fileobj for key, _ in selector.select(timeout=0.5)}
+                    for connection, worker in busy.items():
+                        selector.unregister(connection)
+                        if connection not in ready and time.monotonic() < worker.deadline:
+                            continue
+                        task, verdict = worker.take()
+                        if verdict is None and task.tries < TRIES:
+                            again.append(task)
+                        else:
+                            yield task.key, verdict
+        finally:  # whoever asked may have turned away: what is in hand then is nobody's any more
+            for worker in self._workers:
+                if worker.task is not None:
+                    worker.task = None
+                    worker.close()
+
+    def stop(self) -> None:
+        """From another thread: let a `run` end soon."""
+        self._stopped.set()
 
     def close(self) -> None:
+        for worker in self._workers:
+            worker.hang_up()  # all of them first: an end takes a moment
         for worker in self._workers:
             worker.close()
 
@@ -122,10 +136,13 @@ class _Worker:
             raise CourseError(told["failure"])
         return task, Verdict.from_plain(told)
 
-    def close(self) -> None:
+    def hang_up(self) -> None:
         if self.connection is not None:
             self.connection.close()
             self.connection = None
+
+    def close(self) -> None:
+        self.hang_up()
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.5)

@@ -11,8 +11,7 @@ from dataclasses import replace
 from functools import cache, lru_cache
 from pathlib import Path
 
-from nbformat import NotebookNode
-from nbformat.v4 import new_output
+from nbformat import NotebookNode, from_dict
 from nbgrader.preprocessors import NbGraderPreprocessor
 from traitlets import Bool
 
@@ -20,10 +19,10 @@ from mmlearn.course.check import Report, Result, State
 from mmlearn.course.registry import Topic, course
 from mmlearn.course.show import as_html, as_text
 from mmlearn.grading.defuse import defuse
-from mmlearn.grading.judge import Rules
 from mmlearn.grading.judgement import ExerciseJudgement, Judgement
 from mmlearn.grading.judging import judge_hand_ins, rules_here
 from mmlearn.grading.pool import Pool
+from mmlearn.grading.verdict import Rules
 
 
 class JudgeHandIn(NbGraderPreprocessor):
@@ -79,9 +78,10 @@ def _outputs(topic: Topic, row: ExerciseJudgement, count: int) -> list[NotebookN
     # nbgrader takes the cell's value for points only if it reads as a plain float.
     value = float(min(max(row.points, 0.0), row.max_points))
     shown = dict(_shown(topic, replace(row, seconds=0.0)))
-    return [
-        new_output("display_data", data=shown),
-        new_output("execute_result", data={"text/plain": repr(value)}, execution_count=count),
+    points = {"text/plain": repr(value)}
+    return [  # `nbformat.v4.new_output` would check each one's format; that of the notebook is checked when it is whole
+        from_dict({"output_type": "display_data", "metadata": {}, "data": shown}),
+        from_dict({"output_type": "execute_result", "metadata": {}, "data": points, "execution_count": count}),
     ]
 
 

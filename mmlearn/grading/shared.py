@@ -250,6 +250,7 @@ def register(exporter: Exporter, listed: Iterable[Any], shelf: Shelf) -> Exporte
     Returns:
         `exporter`.
     """
+    exporter.optimistic_validation = True  # the notebook's format is checked after the last of them, not after each
     for entry in listed:
         wanted = import_item(entry) if isinstance(entry, str) else entry
         form = next((form for form in _Shelved.__subclasses__() if wanted in form.__bases__), None)

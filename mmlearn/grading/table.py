@@ -11,7 +11,7 @@ from rich.text import Text
 from mmlearn.course.registry import Topic
 from mmlearn.course.show import number
 from mmlearn.grading.grade import Mark
-from mmlearn.grading.judge import Verdict
+from mmlearn.grading.verdict import Verdict
 
 
 def line(mark: Mark) -> str:

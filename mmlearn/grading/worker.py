@@ -1,19 +1,24 @@
 """A judge in a process of its own: `mmlearn.grading.pool` sends it jobs on a socket and gets verdicts back."""
 
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict
 
 from mmlearn.contestant import wire
 from mmlearn.contestant.codec import decode, encode
-from mmlearn.grading.judge import Job, Rules, Verdict, judge_all
+from mmlearn.grading.judge import judge_all
+from mmlearn.grading.verdict import Job, Rules, Verdict
 from mmlearn.grading.wall import Lost
 
 
 def main() -> None:
     """Judge until the other end hangs up. What is wrong with the grader itself, not a hand-in, is told and ends it."""
+    with suppress(OSError):
+        os.nice(3)  # the one process that all hand-ins go through comes first
     connection = socket.socket(fileno=int(sys.argv[1]))
     rules = Rules.from_plain(json.loads(sys.argv[2]))
     number = 0

@@ -10,6 +10,7 @@ which changes nothing that is there already.
 """
 
 import errno
+import gc
 import hashlib
 import json
 from collections.abc import Iterator
@@ -57,6 +58,7 @@ class Writer:
         self._sanitise, self._grade = (self._exporter(listed) for listed in (sanitise, grade))
         self._feedback = FeedbackPages(api, self.shelf)
         config = (root / "nbgrader_config.py").read_bytes()
+        gc.freeze()  # what nbgrader and its like have built by now is there to stay: not looked through again and again
         self._settings = _digest(config, self.shelf.cells.encode(), nbgrader.__version__.encode())
 
     def __enter__(self) -> "Writer":

@@ -17,8 +17,8 @@ from mmlearn.course.registry import course
 from mmlearn.grading import cluster
 from mmlearn.grading.cluster import Cluster
 from mmlearn.grading.demo import with_answers
-from mmlearn.grading.judge import Job
 from mmlearn.grading.judging import rules_here
+from mmlearn.grading.verdict import Job
 
 TOPIC = course().topic("similarity")
 RULES = replace(rules_here(), test_seconds=10)

@@ -20,9 +20,9 @@ from mmlearn.course.check import examine
 from mmlearn.course.impl import Impl
 from mmlearn.grading.demo import hand_in
 from mmlearn.grading.grade import grade_class
-from mmlearn.grading.judge import Job, Rules
 from mmlearn.grading.judgement import record_file
 from mmlearn.grading.pool import Pool
+from mmlearn.grading.verdict import Job, Rules
 from mmlearn.grading.wall import ContestantEnded, Wall, WarmParent
 from tests.grading.hostile import CHECK, COMPARED, FULL, ONE_PROCESS, SOLUTION, TOPIC, UNPICKLED, Attack
 from tests.grading.hostile_answers import ATTACKS, FLOOD, FRAMES, TABLE

@@ -20,8 +20,8 @@ from mmlearn.course.check import examine
 from mmlearn.course.stubs import stub_text
 from mmlearn.grading.demo import hand_in
 from mmlearn.grading.grade import grade_class
-from mmlearn.grading.judge import Job, Rules
 from mmlearn.grading.pool import Pool
+from mmlearn.grading.verdict import Job, Rules
 from tests.grading.hostile import FULL, HONEST_PART, SOLUTION, TOPIC, answers
 from tests.grading.hostile_world import LIMITS, STRICT, TOKEN, World, a_world, digests, make_course
 

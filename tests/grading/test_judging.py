@@ -17,10 +17,10 @@ from mmlearn.course.registry import course
 from mmlearn.course.stubs import stub_text
 from mmlearn.grading import judging
 from mmlearn.grading.demo import hand_in, with_answers
-from mmlearn.grading.judge import Job
 from mmlearn.grading.judging import forget_seed, judge_hand_ins, replayed, rules_here
 from mmlearn.grading.pool import Pool
 from mmlearn.grading.preprocessor import drop_links
+from mmlearn.grading.verdict import Job
 
 TOPIC = course().topic("similarity")
 SOLUTION = paths.solution_file("similarity").read_text(encoding="utf-8")

@@ -4,8 +4,8 @@ import pytest
 
 from mmlearn.contestant import sandbox
 from mmlearn.course import paths
-from mmlearn.grading.judge import Job, Rules
 from mmlearn.grading.pool import Pool
+from mmlearn.grading.verdict import Job, Rules
 
 LAYERS = ("landlock", "seccomp", "limits")
 LACKING = {layer: why for layer, why in sandbox.available().items() if why and layer in LAYERS}

@@ -1,0 +1,100 @@
+"""nbconvert's HTML exporter for a class's pages, on which most cells are the same: what was made once is kept.
+
+The pages are nbconvert's to the byte. It renders a page with its template, then parses all of it with BeautifulSoup, to
+add what the template lacks, and writes it again: three quarters of the time. Here, cells whose markup stands alone are
+taken out of the page before that, and put back as BeautifulSoup has written them when the first page had them.
+"""
+
+import re
+import secrets
+from functools import lru_cache
+from html.parser import HTMLParser
+from typing import Any
+
+from bs4 import BeautifulSoup
+from bs4.builder import HTMLTreeBuilder
+from jinja2 import pass_context
+from nbconvert.exporters import HTMLExporter, TemplateExporter
+from nbformat import NotebookNode
+
+CELLS_KEPT = 2000  # a page has some 40; one takes a few kilobytes
+
+_CELL = re.compile(r'(\s*\n)(?=<div [^<>]*class="cell border-box-sizing )')
+_EMPTY = HTMLTreeBuilder.DEFAULT_EMPTY_ELEMENT_TAGS or set()  # <br> and its like
+
+
+class _CellsTakenOut(TemplateExporter):
+    """Renders a page in which placeholders stand for cells."""
+
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[Any, dict]:
+        html, resources = super().from_notebook_node(nb, resources, **kw)
+        self.cells: list[str] = []
+        self.mark = f"cell-{secrets.token_hex(8)}"  # nothing that a hand-in could hold
+        if "jp-Notebook" in html:  # of such pages, nbconvert changes elements by what stands around them
+            return html, resources
+        return self._skeleton(html), resources
+
+    def _skeleton(self, html: str) -> str:
+        """The page with a placeholder for every cell that can be written without it."""
+        parts = _CELL.split(html)  # text, white space, cell, white space, cell ...
+        for index in range(2, len(parts), 2):
+            written = _written_alone(parts[index])
+            if written is not None:
+                self.cells.append(written)
+                parts[index] = f"<i>{self.mark}</i>"
+        return "".join(parts)
+
+
+class PageExporter(HTMLExporter, _CellsTakenOut):
+    """As `HTMLExporter`, which calls the class above in place of `TemplateExporter`."""
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self._rendered = lru_cache(maxsize=CELLS_KEPT)(self._markdown)
+
+    def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[Any, dict]:
+        html, resources = super().from_notebook_node(nb, resources, **kw)
+        cells = iter(self.cells)
+        return re.sub(f"<i>{self.mark}</i>", lambda _: next(cells), html), resources
+
+    @pass_context
+    def markdown2html(self, context: Any, source: str) -> str:
+        """nbconvert's; what it makes of a text without attachments depends on the text alone."""
+        if self.embed_images or context.get("cell", {}).get("attachments"):
+            return str(super().markdown2html(context, source))
+        return self._rendered(source)
+
+    def _markdown(self, source: str) -> str:
+        return str(super().markdown2html({}, source))
+
+
+@lru_cache(maxsize=CELLS_KEPT)
+def _written_alone(cell: str) -> str | None:
+    """A cell as BeautifulSoup writes it; None where the rest of the page has a say in that, or nbconvert adds to it."""
+    if "<img" in cell.lower() or not cell.endswith("</div>"):
+        return None
+    tags = _Tags()
+    tags.feed(cell)
+    tags.close()
+    if tags.unmatched or tags.open:
+        return None
+    return str(BeautifulSoup(cell, features="html.parser"))
+
+
+class _Tags(HTMLParser):
+    """Whether what a text opens is closed in it, and nothing else."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.open: list[str] = []
+        self.unmatched = False
+
+    def handle_starttag(self, tag: str, attrs: list) -> None:
+        if tag not in _EMPTY:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        self.unmatched |= not self.open or self.open.pop() != tag
