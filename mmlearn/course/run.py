@@ -14,7 +14,11 @@ from mmlearn.course import paths
 from mmlearn.course.testfile import TestFunction
 
 # How graded tests are run. What they do without costs time to load, and a learner waits.
-_NEEDLESS = ("cacheprovider", "doctest", "junitxml", "legacypath", "pastebin", "stepwise", "unittest")
+_NEEDLESS = (
+    *("cacheprovider", "debugging", "doctest", "faulthandler", "junitxml", "legacypath", "logging", "pastebin"),
+    *("setuponly", "setupplan", "skipping", "stepwise", "threadexception", "unittest", "unraisableexception"),
+    "warnings",  # a learner's answer may warn
+)
 PLAIN = ["-p", "mmlearn.course.pytest_plugin", "--assert=plain", "--tb=no", "-q", "-c", os.devnull]
 PLAIN += ["--import-mode=importlib", *(part for plugin in _NEEDLESS for part in ("-p", f"no:{plugin}"))]
 

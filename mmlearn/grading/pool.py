@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -51,17 +52,13 @@ class Pool:
         Raises:
             CourseError: the grader itself cannot work here.
         """
-        waiting = iter(tasks)
-        again: list[_Task] = []
+        waiting = deque(_Task(*one) for one in tasks)
         try:
             with selectors.DefaultSelector() as selector:
                 while not self._stopped.is_set():
                     for worker in self._workers:
-                        while worker.task is None:
-                            task = again.pop() if again else next((_Task(*one) for one in waiting), None)
-                            if task is None:
-                                break
-                            worker.give(task)
+                        if waiting and worker.task is None:
+                            worker.give(waiting.popleft())
                     busy = {worker.connection: worker for worker in self._workers if worker.task and worker.connection}
                     if not busy:
                         return
@@ -74,7 +71,7 @@ class Pool:
                             continue
                         task, verdict = worker.take()
                         if verdict is None and task.tries < TRIES:
-                            again.append(task)
+                            waiting.append(task)
                         else:
                             yield task.key, verdict
         finally:  # whoever asked may have turned away: what is in hand then is nobody's any more
