@@ -61,9 +61,9 @@ def build_image_tower(size: int = 32, dim: int = 128, width: int = 32, augment: 
       is. Shift, zoom and turn a little; what comes in at the edge is white (`fill_mode="constant", fill_value=255`).
       No mirror images: an arrow to the left and one to the right are two concepts.
     - A `Rescaling` layer after which white is 0. It belongs inside, so that nobody can forget it.
-    - Three views of that: (1) three times a convolution with stride 2, batch normalisation and ReLU;
-      (2) the picture shrunk to 8 × 8 by `AveragePooling2D`, minus 0.2, about its mean; (3) `EdgeHistogram()`, above.
-      The last two need no training: what is known need not be learnt.
+    - Three views of that: (1) three times a convolution with stride 2 and `padding="same"`, batch normalisation and
+      ReLU; (2) the picture shrunk to 8 × 8 by `AveragePooling2D`, minus 0.2, about its mean; (3) `EdgeHistogram()`,
+      above. The last two need no training: what is known need not be learnt.
     - Each view flattened, not averaged over positions (which colour is *where* tells most about an emoji), and scaled
       to length 1, so that none drowns the others; then side by side into a dense layer without activation; length 1.
 

@@ -28,11 +28,12 @@ CAPABILITY_VERSION = 0x20080522
 class Limits:
     """What one contestant may use. Times in seconds, sizes in bytes.
 
-    `memory_bytes` is address space beyond what the warm parent already maps; `threads` counts all threads of the
-    contestant's user; `file_bytes` bounds one file, `scratch_bytes` and `scratch_files` the scratch folder.
+    `cpu_seconds` None sets no bound here: the judge then takes the wall time of a hand-in. `memory_bytes` is address
+    space beyond what the warm parent already maps; `threads` counts all threads of the contestant's user; `file_bytes`
+    bounds one file, `scratch_bytes` and `scratch_files` the scratch folder.
     """
 
-    cpu_seconds: int = 60
+    cpu_seconds: int | None = None
     memory_bytes: int = 4 * 2**30
     threads: int = 256
     open_files: int = 256
@@ -86,10 +87,11 @@ def bound(limits: Limits) -> None:
 
     wanted = {
         "CORE": (0, 0),
-        "CPU": (limits.cpu_seconds, limits.cpu_seconds + 1),  # the first may be caught, the second kills
         "FSIZE": (limits.file_bytes, limits.file_bytes),
         "NOFILE": (limits.open_files, limits.open_files),
     }
+    if limits.cpu_seconds is not None:
+        wanted["CPU"] = limits.cpu_seconds, limits.cpu_seconds + 1  # the first may be caught, the second kills
     if LINUX:
         memory = _status("VmSize") * 1024 + limits.memory_bytes
         threads = limits.threads + _threads_of_this_user()

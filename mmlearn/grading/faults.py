@@ -1,7 +1,7 @@
 """What keeps a hand-in from being graded, each in one line that says how to mend it."""
 
 import warnings
-from collections import Counter
+from collections import defaultdict
 from pathlib import Path
 
 import nbformat
@@ -32,7 +32,10 @@ def notebook_fault(notebook: Path, topic: Topic, content: bytes | None = None) -
             warnings.simplefilter("ignore")  # nbformat mends a cell id that is missing or twice, and warns
             read = nbformat.reads(content.decode("utf-8"), as_version=4)
             nbformat.validate(read)
-        ids = Counter(cell.metadata.get("nbgrader", {}).get("grade_id") for cell in read.cells)
+        kinds: dict[object, list[tuple]] = defaultdict(list)
+        for cell in read.cells:
+            about = cell.metadata.get("nbgrader", {})
+            kinds[about.get("grade_id")].append(tuple(about.get(kind, False) for kind in ("grade", "solution", "task")))
     except FileNotFoundError:
         return f"{notebook.name} is missing"
     except UnicodeDecodeError:
@@ -43,10 +46,13 @@ def notebook_fault(notebook: Path, topic: Topic, content: bytes | None = None) -
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
         return f"{notebook.name} is not a notebook: {str(error).splitlines()[0]:.100}"
     for exercise in topic.exercises:
-        if ids[exercise.id] == 0:
+        found = kinds[exercise.id]
+        if not found:
             return f"{notebook.name}: the check cell of {exercise.id} is missing; start from a fresh notebook"
-        if ids[exercise.id] > 1:
+        if len(found) > 1:
             return f"{notebook.name}: the check cell of {exercise.id} stands there twice; delete the copy"
+        if found != [(True, False, False)]:  # nbgrader would end with "Inconsistent checksums"
+            return f"{notebook.name}: the check cell of {exercise.id} is unlocked; start from a fresh notebook"
     return ""
 
 

@@ -15,6 +15,7 @@ from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
 from mmlearn.grading.ahead import ahead
 from mmlearn.grading.faults import folder_fault, notebook_fault
+from mmlearn.grading.gradebook import check_is_course, course_config, reached
 from mmlearn.grading.judgement import Judgement, write_whole
 from mmlearn.grading.judging import forget_seed, judge_hand_ins, rules_here
 from mmlearn.grading.pool import Pool
@@ -82,8 +83,7 @@ def grade_class(
     if not folders:
         raise CourseError(f"no hand-ins in {paths.short(root)}/submitted/<student>/{topic.id}")
     rules = rules or rules_here()
-    if not (root / "nbgrader_config.py").is_file():
-        raise CourseError(f"{paths.short(root)} is not a course folder: it has no nbgrader_config.py")
+    check_is_course(root)
     if new_seed:
         forget_seed(root, topic)
     marks = []
@@ -93,8 +93,10 @@ def grade_class(
         ahead(judge_hand_ins(topic, root, folders, judges, rules, force=force), judges.stop) as judged,
         _nbgrader(root, trusted=bool(sandbox.enough(rules.layers))) as api,
     ):
-        _release(api, topic, root)
-        with _writer(api, topic, root) as writer:
+        with reached():
+            _release(api, topic, root)
+            writer = _writer(api, topic, root)
+        with writer:
             for judgement in judged:
                 mark = _entered(writer, topic, root, judgement, force)
                 marks.append(mark)
@@ -140,19 +142,21 @@ def _nbgrader(root: Path, trusted: bool) -> Iterator:
     """nbgrader's API on one course folder; its log goes to the results, not to the terminal."""
     from nbgrader.apps import NbGraderAPI  # 4 s: only a grade pays for it
     from sqlalchemy.exc import SAWarning
-    from traitlets.config import PyFileConfigLoader
 
     silent = logging.NullHandler()
-    logging.getLogger("traitlets").addHandler(silent)
+    logs = [logging.getLogger(name) for name in ("traitlets", "tornado.application")]  # the gradebook's is Tornado's
+    for log in logs:
+        log.addHandler(silent)
     try:
         with warnings.catch_warnings():
             # nbgrader 0.9 makes each new submission before it joins the session; SQLAlchemy remarks on it.
             warnings.simplefilter("ignore", SAWarning)
-            config = PyFileConfigLoader("nbgrader_config.py", str(root)).load_config()
+            config = course_config(root)
             config.JudgeHandIn.trust_hand_ins = trusted
             yield NbGraderAPI(config=config)
     finally:
-        logging.getLogger("traitlets").removeHandler(silent)
+        for log in logs:
+            log.removeHandler(silent)
 
 
 def _release(api, topic: Topic, root: Path) -> None:

@@ -37,26 +37,60 @@ class Earned:
         return sum(self.exercises.values())
 
 
-@contextmanager
-def open_gradebook(root: Path) -> Iterator[Any]:
-    """nbgrader's gradebook of a course folder, wherever its configuration says that it is.
+def course_config(root: Path) -> Any:
+    """nbgrader's configuration of a course folder.
 
     Raises:
-        CourseError: it is no course folder, or nothing was graded in it yet.
+        CourseError: it is no course folder.
     """
-    from nbgrader.api import Gradebook  # 3 s
-    from nbgrader.coursedir import CourseDirectory
     from traitlets.config import PyFileConfigLoader
 
+    check_is_course(root)
+    return PyFileConfigLoader("nbgrader_config.py", str(root)).load_config()
+
+
+def check_is_course(root: Path) -> None:
+    """Raise CourseError unless `root` is a course folder."""
     if not (root / "nbgrader_config.py").is_file():
         raise CourseError(f"{paths.short(root)} is not a course folder: it has no nbgrader_config.py")
-    config = PyFileConfigLoader("nbgrader_config.py", str(root)).load_config()
-    course = CourseDirectory(config=config)
+
+
+@contextmanager
+def open_gradebook(root: Path, *, new: bool = False) -> Iterator[Any]:
+    """nbgrader's gradebook of a course folder, wherever its configuration says that it is.
+
+    Args:
+        root: the course folder.
+        new: whether to make one where there is none.
+
+    Raises:
+        CourseError: it is no course folder, its database cannot be reached, or nothing was graded in it yet.
+    """
+    from nbgrader.api import Gradebook  # 2 s
+    from nbgrader.coursedir import CourseDirectory
+
+    course = CourseDirectory(config=course_config(root))
     file = course.db_url.removeprefix("sqlite:///")
-    if file != course.db_url and not Path(file).is_file():  # nbgrader would make an empty one
+    if file != course.db_url and not new and not Path(file).is_file():  # nbgrader would make an empty one
         raise CourseError(f"there is no gradebook in {paths.short(root)} yet: run `mmlearn grade` first")
-    with Gradebook(course.db_url, course.course_id) as gradebook:
+    with reached():
+        gradebook = Gradebook(course.db_url, course.course_id)
+    with gradebook:
         yield gradebook
+
+
+@contextmanager
+def reached() -> Iterator[None]:
+    """Inside, a database that is not there is told in one line, as a CourseError."""
+    from sqlalchemy.exc import NoSuchModuleError, OperationalError
+
+    try:
+        yield
+    except (OperationalError, NoSuchModuleError, ModuleNotFoundError) as error:
+        told = str(getattr(error, "orig", error)).strip().splitlines()[0]
+        raise CourseError(
+            f"the gradebook cannot be opened ({told}): see that its server runs, and db_url in nbgrader_config.py"
+        ) from None
 
 
 def earned(gradebook: Any, topic: Topic) -> dict[str, Earned]:

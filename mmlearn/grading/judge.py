@@ -4,10 +4,12 @@ The tests, their expected answers and the seed are on this side; the hand-in's c
 a process of its own runs this module (`mmlearn.grading.worker`), so that a judge that dies takes nothing with it.
 """
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -51,8 +53,11 @@ class _Session:
         self.next_job: Job | None = first
         self.failure: BaseException | None = None
         self._jobs, self._done = jobs, done
-        self.warm = WarmParent(rules.layers, _is_keras_topic(first.topic), rules.limits)
         self._test_seconds, self._seconds = rules.seconds_of(self.topic)
+        limits = rules.limits
+        if limits.cpu_seconds is None:
+            limits = replace(limits, cpu_seconds=math.ceil(self._seconds))
+        self.warm = WarmParent(rules.layers, _is_keras_topic(first.topic), limits)
         self._events: list[dict] = []
         self._wall: Wall | None = None
 

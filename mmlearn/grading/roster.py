@@ -11,6 +11,7 @@ from pathlib import Path
 from mmlearn.course import paths
 from mmlearn.course.errors import CourseError
 from mmlearn.grading.entries import alike
+from mmlearn.grading.gradebook import open_gradebook
 from mmlearn.grading.layouts import Claim
 from mmlearn.grading.safe_read import Refused
 
@@ -204,16 +205,9 @@ def fill_gradebook(roster: Roster, root: Path) -> None:
         root: the course folder, which holds `nbgrader_config.py`.
 
     Raises:
-        CourseError: it is not a course folder.
+        CourseError: it is not a course folder, or its gradebook cannot be reached.
     """
-    from nbgrader.api import Gradebook
-    from nbgrader.coursedir import CourseDirectory
-    from traitlets.config import PyFileConfigLoader
-
-    if not (root / "nbgrader_config.py").is_file():
-        raise CourseError(f"{paths.short(root)} is not a course folder: it has no nbgrader_config.py")
-    coursedir = CourseDirectory(config=PyFileConfigLoader("nbgrader_config.py", str(root)).load_config())
-    with Gradebook(coursedir.db_url, coursedir.course_id) as gradebook:
+    with open_gradebook(root, new=True) as gradebook:
         for learner in roster.learners:
             known = {"first_name": learner.first_name, "last_name": learner.last_name, "email": learner.email}
             known["lms_user_id"] = learner.canvas_id  # Moodle's number is another in each assignment

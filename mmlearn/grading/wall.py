@@ -22,7 +22,8 @@ from mmlearn.contestant.codec import CodecError, decode
 from mmlearn.course import paths
 
 START_SECONDS = 120  # for a warm parent's imports on a slow, busy machine
-CONTESTANT_UID = 60_000  # nobody's; used where the judge runs as root
+# Nobody's; used where the judge runs as root. Each judge takes its own: the limit of threads is a user's.
+CONTESTANT_UIDS = range(60_000, 61_000)
 
 
 class ContestantEnded(BaseException):
@@ -58,6 +59,13 @@ def readable() -> list[Path]:
     ]
 
 
+def contestants_user() -> int | None:
+    """Whom contestants of this judge run as; None for the judge's own user, who is not root."""
+    if not hasattr(os, "geteuid") or os.geteuid() != 0:
+        return None
+    return CONTESTANT_UIDS[os.getpid() % len(CONTESTANT_UIDS)]
+
+
 class WarmParent:
     """A process that has imported NumPy, and Keras if asked, from which contestants are forked.
 
@@ -86,7 +94,7 @@ class WarmParent:
             "keras": self._keras,
             "limits": asdict(self._limits),
             "readable": [str(path) for path in readable()],
-            "uid": CONTESTANT_UID if hasattr(os, "geteuid") and os.geteuid() == 0 else None,
+            "uid": contestants_user(),
         }
         if "mounts" not in self.layers:
             self._home = tempfile.mkdtemp(prefix="mmlearn-home-")

@@ -214,10 +214,11 @@ class Writer:
             if isinstance(error, OSError) and error.errno in _FULL:
                 raise CourseError(f"{_DISK_FULL} ({error.filename or self._root})") from None
             if isinstance(error, OperationalError):
-                if "full" in str(error.orig) or "I/O" in str(error.orig):
-                    raise CourseError(f"{_DISK_FULL} ({error.orig})") from None
+                told = str(error.orig).strip().splitlines()[0]
+                if "full" in told or "I/O" in told or "No space" in told:
+                    raise CourseError(f"{_DISK_FULL} ({told})") from None
                 raise CourseError(
-                    f"the gradebook cannot be written ({error.orig}): close what uses it, and grade again"
+                    f"the gradebook cannot be written ({told}): close what uses it or start its server, and grade again"
                 ) from None
             raise
 

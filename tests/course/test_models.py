@@ -35,6 +35,19 @@ def unlearnt(model):
 
 def symbolic():
     return keras.Input((2,))
+
+def is_traced():
+    import tensorflow as tf
+    traced = []
+    tf.function(lambda: traced.append(not tf.executing_eagerly()))()
+    if len(traced) > 1:
+        raise RuntimeError("it ran twice")
+    return traced[0]
+
+def fails_after_switching():
+    import tensorflow as tf
+    tf.config.run_functions_eagerly(False)
+    raise KeyError("gone wrong")
 """
 
 X = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
@@ -111,3 +124,15 @@ def test_what_cannot_cross_or_is_not_there_is_an_error(impl):
         impl.unlearnt(ModelHandle(99))
     with pytest.raises(ValueError, match="incompatible"):
         impl.build_linear().predict(np.ones((1, 5), np.float32))
+
+
+def test_functions_run_eagerly_while_a_test_asks_and_as_before_afterwards(impl):
+    import tensorflow as tf
+
+    assert not tf.config.functions_run_eagerly()
+    assert impl.is_traced() is False
+    assert not tf.config.functions_run_eagerly()
+    with pytest.raises(KeyError):
+        impl.fails_after_switching()
+    assert impl.is_traced() is False
+    assert not tf.config.functions_run_eagerly()

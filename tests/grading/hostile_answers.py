@@ -46,7 +46,7 @@ TABLE = Attack(
 
 # Answers that are right as long as they are not graded, and others that know the questions beforehand.
 KNOWING = [
-    Attack("right-for-other-users", tries("import os; return os.getuid() != 60000"), ("user",)),
+    Attack("right-for-other-users", tries("import os; return not 60000 <= os.getuid() < 61000"), ("user",)),
     Attack("right-in-a-home-of-ones-own", tries("import os; return os.environ['HOME'] != '/scratch'"), CHECK),
     Attack("right-beside-pytest", tries("import sys; return 'pytest' in sys.modules"), CHECK),
     Attack("finds-a-secret-in-its-environment", tries("import os; return 'MMLEARN_SECRET' in os.environ"), CHECK),

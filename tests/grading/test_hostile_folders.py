@@ -3,9 +3,13 @@
 Zip archives are attacked in `test_entries.py`, single files in `test_safe_read.py`.
 """
 
+import ast
 import json
 import os
 import shutil
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +22,11 @@ from mmlearn.contestant.sandbox import LAYERS
 from mmlearn.course import show
 from mmlearn.course.check import examine
 from mmlearn.course.stubs import stub_text
+from mmlearn.grading import safe_read
 from mmlearn.grading.demo import hand_in
 from mmlearn.grading.grade import grade_class
 from mmlearn.grading.pool import Pool
+from mmlearn.grading.safe_read import read_hand_in
 from mmlearn.grading.verdict import Job, Rules
 from tests.grading.hostile import FULL, HONEST_PART, SOLUTION, TOPIC, answers
 from tests.grading.hostile_world import LIMITS, STRICT, TOKEN, World, a_world, digests, make_course
@@ -196,7 +202,7 @@ NOTEBOOKS = [
     Files(
         "unlocked",
         edited(in_cell("14.0", locked=False, solution=True)),
-        reason="Inconsistent checksums for cell top_k",
+        reason="the check cell of top_k is unlocked",
         module=STUB,
     ),
     Files("retyped", edited(retyped), module=STUB),
@@ -274,7 +280,7 @@ def plain(tmp_path_factory) -> Iterator[World]:
     """The same hand-ins, for nbgrader without what mmlearn puts into its configuration."""
     with a_world(tmp_path_factory.mktemp("plain")) as world:
         make_course(world.root, PLAIN)
-        for files in [*GOES_THROUGH, *LINKS]:
+        for files in [*NOTEBOOKS, *LINKS, *ODD_FILES]:
             files.change(hand_in(world.root, TOPIC, files.name, files.module), world)
         yield world
 
@@ -303,18 +309,84 @@ def nbgrader_api(root: Path):
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # on how nbgrader adds a submission
-@pytest.mark.parametrize("files", GOES_THROUGH, ids=name_of)
+@pytest.mark.parametrize("files", NOTEBOOKS, ids=name_of)
 def test_a_notebook_marks_itself_where_its_cells_and_outputs_are_kept(plainly_graded, files):
     result = plainly_graded.autograde(TOPIC.id, files.name, force=True, create=True)
     assert result["success"], result["log"]
     with plainly_graded.gradebook as gradebook:
-        assert gradebook.find_submission(TOPIC.id, files.name).score >= FULL
+        score = gradebook.find_submission(TOPIC.id, files.name).score
+        # What was done to one check cell costs, at most, that one its forged points.
+        assert score >= (FULL if files in GOES_THROUGH else FULL - TOPIC.exercise("top_k").points)
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # on how nbgrader adds a submission
 def test_what_a_link_shows_is_copied_where_links_are_followed(plain, plainly_graded):
     plainly_graded.autograde(TOPIC.id, "link-beside", force=True, create=True)
     assert (plain.root / "autograded" / "link-beside" / TOPIC.id / "extra.txt").read_text() == TOKEN
+
+
+def in_plain(plain: World, name: str) -> Path:
+    return plain.root / "submitted" / name / TOPIC.id
+
+
+@pytest.mark.parametrize("name", ["module-is-a-link", "folder-is-a-link", "learner-is-a-link", "notebook-is-a-link"])
+def test_a_link_hands_in_somebody_elses_file_where_links_are_followed(plain, monkeypatch, name):
+    assert read_hand_in(in_plain(plain, name), TOPIC).faults
+    monkeypatch.setattr(safe_read, "_NO_LINKS", safe_read._NO_LINKS & ~os.O_NOFOLLOW)
+    taken = read_hand_in(in_plain(plain, name), TOPIC)
+    assert taken.faults == ""
+    if name == "notebook-is-a-link":
+        assert taken.notebook == TOKEN.encode()
+    else:
+        assert taken.module == (classmates(plain) / f"{TOPIC.id}.py").read_bytes()
+
+
+def test_a_pipe_holds_up_who_waits_for_its_writer(plain, monkeypatch):
+    monkeypatch.setattr(safe_read.os, "O_NONBLOCK", 0)
+    reader = threading.Thread(target=read_hand_in, args=(in_plain(plain, "pipe"), TOPIC), daemon=True)
+    reader.start()
+    reader.join(1.0)
+    assert reader.is_alive()
+    os.close(os.open(in_plain(plain, "pipe") / f"{TOPIC.id}.py", os.O_WRONLY))  # a writer: the reader goes on
+    reader.join(10)
+    assert not reader.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("name", "command"),
+    [
+        ("shadows-numpy", ["similarity.py"]),
+        ("shadows-mmlearn", ["-c", "import mmlearn"]),
+        ("brings-a-conftest", ["-m", "pytest", "-p", "no:cacheprovider"]),
+    ],
+)
+def test_a_module_beside_is_run_where_its_folder_is_on_the_path(plain, name, command):
+    marker = plain.home / "marker"
+    marker.unlink(missing_ok=True)
+    environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONSAFEPATH", "PYTHONPATH")}
+    subprocess.run([sys.executable, *command], cwd=in_plain(plain, name), env=environment, capture_output=True)
+    assert marker.exists()
+
+
+@pytest.mark.parametrize("name", ["not-utf-8", "null-bytes", "deep-brackets", "deep-signs", "deep-sums"])
+def test_a_module_that_breaks_whoever_parses_it(plain, name):
+    content = (in_plain(plain, name) / f"{TOPIC.id}.py").read_bytes()
+    with pytest.raises((UnicodeDecodeError, SyntaxError, ValueError, MemoryError, RecursionError)):
+        ast.dump(ast.parse(content.decode("utf-8")))
+
+
+@pytest.mark.parametrize("name", ["nested-json", "no-json", "json-of-another-kind"])
+def test_a_notebook_that_breaks_whoever_reads_it(plain, name):
+    content = (in_plain(plain, name) / f"{TOPIC.id}.ipynb").read_bytes()
+    with pytest.raises((ValueError, RecursionError, AttributeError, KeyError, TypeError)):
+        nbformat.validate(nbformat.reads(content.decode("utf-8"), as_version=4))
+
+
+def test_a_hundred_megabytes_are_read_where_nothing_bounds_them(plain, monkeypatch):
+    monkeypatch.setattr(safe_read, "NOTEBOOK_BYTES", 2**30)
+    taken = read_hand_in(in_plain(plain, "100-mb-notebook"), TOPIC)
+    assert taken.notebook is not None
+    assert len(taken.notebook) == 100 * 2**20
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # on how nbgrader adds a submission
