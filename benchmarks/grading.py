@@ -45,9 +45,9 @@ def main() -> None:
     topic = course().topic(options.topic)
     with tempfile.TemporaryDirectory(dir=paths.ROOT.parent, prefix="grading-") as folder:
         if options.growth:
-            save(f"growth {topic.id}", growth(topic, Path(folder)))
+            save(f"{topic.id}, growth", growth(topic, Path(folder)))
         else:
-            save(topic.id, compared(topic, options.hand_ins, Path(folder)))
+            save(f"{topic.id}, {options.hand_ins} hand-ins", compared(topic, options.hand_ins, Path(folder)))
 
 
 def compared(topic: Topic, count: int, folder: Path) -> dict:

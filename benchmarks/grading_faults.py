@@ -114,7 +114,8 @@ def outputs(root: Path, topic: Topic) -> dict[str, str]:
 
 def compare(calm: Path, disturbed: Path, topic: Topic) -> None:
     """Raise AssertionError unless both courses hold the same marks."""
-    assert gradebook(calm) == gradebook(disturbed), "the gradebooks differ"
+    differing = set(map(repr, gradebook(calm))) ^ set(map(repr, gradebook(disturbed)))
+    assert gradebook(calm) == gradebook(disturbed), f"the gradebooks differ: {sorted(differing)[:10]}"
     mine, theirs = outputs(calm, topic), outputs(disturbed, topic)
     assert set(mine) == set(theirs), set(mine) ^ set(theirs)
     # nbgrader lists learners without a name in the order in which they were entered.

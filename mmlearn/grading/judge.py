@@ -117,11 +117,12 @@ class _Session:
                 if exercise in broken and not last:
                     continue
                 if exercise not in broken:
-                    wall.ended = ""
-                    wall.allow(self._test_seconds)
-                    self._run_item(item, None if last else items[index + 1])
-                    if wall.broken is not None:
-                        raise wall.broken
+                    following = None if last else items[index + 1]
+                    before = len(self._events)
+                    self._run_item(wall, item, following)
+                    if wall.killed:  # once more: it is the hand-in's own doing only if it happens again
+                        self._events[before:] = [e for e in self._events[before:] if e["event"] == "loaded"]
+                        self._run_item(wall, item, following)
                     if wall.ended:
                         broken.add(exercise)
                         gone = ("ended", item.name)  # how it ended is told by what ended it
@@ -134,9 +135,12 @@ class _Session:
             session._setupstate.teardown_exact(None)
         return collect_outcomes(self._events, list(tests))
 
-    def _run_item(self, item: pytest.Item, following: pytest.Item | None) -> None:
+    def _run_item(self, wall: Wall, item: pytest.Item, following: pytest.Item | None) -> None:
+        wall.allow(self._test_seconds)
         item._initrequest()  # type: ignore[attr-defined]  # as pytest's rerun plugins do: the item was run before
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if wall.broken is not None:
+            raise wall.broken
 
     def _open(self) -> Wall:
         """What the fixture `impl` asks through."""

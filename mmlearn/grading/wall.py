@@ -202,10 +202,13 @@ class Wall:
         self._deadline = self._until
         self._allowed = seconds
         self.ended = ""  # why the contestant that was asked last came to an end
+        # Whether that was SIGKILL: perhaps not its own doing, but the kernel's, where the machine's memory runs out.
+        self.killed = False
         self.broken: Exception | None = None  # what failed on this side of the wall
 
     def allow(self, seconds: float) -> None:
-        """From now on, a test may take this long."""
+        """For a new test, which may take this long."""
+        self.ended, self.killed = "", False
         self._allowed = seconds
         self._deadline = min(time.monotonic() + seconds, self._until)
 
@@ -217,7 +220,15 @@ class Wall:
             Lost, RuntimeError: the grader does not work; `broken` tells it, too.
         """
         try:
-            self._load()
+            try:
+                self._load()
+            except NotLoaded:
+                if not self.killed:
+                    raise
+                self._load()
+        except NotLoaded:
+            self.killed = False  # it had its second chance
+            raise
         except (Lost, RuntimeError) as error:
             self.broken = error
             raise
@@ -286,6 +297,7 @@ class Wall:
             return str(error)
         # Its end of the socket closes a moment before the process is over.
         status = self._warm.end(self._child, patience=1.0)
+        self.killed = status == f"signal {signal.SIGKILL:d}"
         return f"ended the Python process ({status})" if status else str(error)
 
 

@@ -68,9 +68,10 @@ def test_behind_the_wall_as_in_a_check(topic, tmp_path, pool):
         ("while True: pass", "took more than 3 s (an endless loop?)"),
         ("import os; os._exit(0)", "ended the Python process (exit code 0)"),
         ("import os; os.kill(os.getpid(), 11)", "ended the Python process (signal 11)"),
+        ("import os; os.kill(os.getpid(), 9)", "ended the Python process (signal 9)"),
         ("import os; os.write(0, bytes(2000)); return x", "answered out of turn"),
     ],
-    ids=["hangs", "exits", "crashes", "talks"],
+    ids=["hangs", "exits", "crashes", "kills itself", "talks"],
 )
 def test_an_exercise_that_ends_its_process_costs_its_own_points_only(pool, body, message):
     rows = judged(pool, broken(body))
@@ -92,6 +93,10 @@ def test_leaving_by_an_exception_is_only_wrong(pool):
     [
         ("raise ValueError('no')", "similarity.py does not load: ValueError: no"),
         ("import os; os._exit(3)", "similarity.py does not load: its top level ended the Python process (exit code 3)"),
+        (
+            "import os; os.kill(os.getpid(), 9)",
+            "similarity.py does not load: its top level ended the Python process (signal 9)",
+        ),
         ("while True: pass", "similarity.py does not load: its top level took more than 3 s (an endless loop?)"),
     ],
 )
@@ -118,10 +123,10 @@ def children(pid: int) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("victim", ["judge", "warm parent", "its outer process"])
+@pytest.mark.parametrize("victim", ["judge", "warm parent", "its outer process", "contestant"])
 def test_whoever_is_killed_the_hand_in_is_judged(victim):
     slow = broken(
-        "import time; time.sleep(0.4); return x / np.maximum(np.linalg.norm(x, axis=axis, keepdims=True), eps)"
+        "import time; time.sleep(0.1); return x / np.maximum(np.linalg.norm(x, axis=axis, keepdims=True), eps)"
     )
     with Pool(RULES, jobs=1) as own:
         undisturbed = judged(own, slow)
@@ -133,7 +138,9 @@ def test_whoever_is_killed_the_hand_in_is_judged(victim):
             judge = worker._process.pid
             (outer,) = children(judge)
             inner = (children(outer) or [outer])[0]
-            killed.append({"judge": judge, "warm parent": inner, "its outer process": outer}[victim])
+            (contestant,) = children(inner)
+            found = {"judge": judge, "warm parent": inner, "its outer process": outer, "contestant": contestant}
+            killed.append(found[victim])
             os.kill(killed[0], signal.SIGKILL)
 
         thread = threading.Thread(target=kill)
