@@ -73,10 +73,16 @@ def _in_this_process(request: pytest.FixtureRequest) -> Transport:
     return Contestant(load_module(named.get(chosen, Path(chosen)))).answer
 
 
+@pytest.fixture(scope="module")
+def rng_of(request: pytest.FixtureRequest) -> Callable[[str], np.random.Generator]:
+    """Random inputs by name, for what several tests share: the same for everyone who is tested with the same seed."""
+    return lambda name: np.random.default_rng([request.config.option.impl_seed, zlib.crc32(name.encode())])
+
+
 @pytest.fixture
-def rng(request: pytest.FixtureRequest) -> np.random.Generator:
-    """Random inputs: the same for everyone who is tested with the same seed, different from test to test."""
-    return np.random.default_rng([request.config.option.impl_seed, zlib.crc32(request.node.name.encode())])
+def rng(request: pytest.FixtureRequest, rng_of: Callable[[str], np.random.Generator]) -> np.random.Generator:
+    """Random inputs of one test, different from test to test."""
+    return rng_of(request.node.name)
 
 
 def _emit(config: pytest.Config, **event: object) -> None:

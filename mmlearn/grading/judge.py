@@ -122,8 +122,10 @@ class _Session:
                     self._run_item(wall, item, following)
                     if wall.killed:  # once more: it is the hand-in's own doing only if it happens again
                         self._events[before:] = [e for e in self._events[before:] if e["event"] == "loaded"]
+                        session._setupstate.teardown_exact(None)  # what tests share ended with the contestant
                         self._run_item(wall, item, following)
                     if wall.ended:
+                        session._setupstate.teardown_exact(None)
                         broken.add(exercise)
                         gone = ("ended", item.name)  # how it ended is told by what ended it
                         self._events = [e for e in self._events if (e["event"], e.get("test")) != gone]
