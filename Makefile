@@ -11,7 +11,7 @@ READY  := .venv/.mmlearn-ready
 
 help:
 	@echo "make start    set up (once: about a minute, 3 GB), then open the course in JupyterLab"
-	@echo "make test     set up, then run the whole test suite (about 10 minutes on 2 cores)"
+	@echo "make test     set up, then run the whole test suite (about 20 minutes on 2 cores)"
 	@echo "make demo     grade a sample class of five hand-ins and print the marks"
 	@echo "For contributors:"
 	@echo "make derive   write stubs and assignments anew from solutions/ and course.toml"
@@ -53,7 +53,8 @@ $(READY): requirements.lock pyproject.toml | $(if $(findstring .uv,$(UV)),.uv/bi
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "mmlearn needs Python 3.11, 3.12 or 3.13; $(PYTHON) is %d.%d. Say which to use, e.g. make start PYTHON=python3.12" % v)'
 	@echo "Setting up .venv from requirements.lock (once: about a minute, 3 GB) ..."
 	@test -x $(BIN)/python || $(UV) venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv
-	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@# Compiled once, here: else the first start of each program waits for it, and every start where Python may not write.
+	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $(READY)
 	@echo "The environment is ready."
