@@ -29,7 +29,7 @@ class Contestant:
         except (AttributeError, KeyError):
             return _failed("AttributeError", f"there is no function {name!r} in the module", missing=True)
         try:
-            args, kwargs = self._models.from_plain([call["args"], call["kwargs"]])
+            args, kwargs = self._models.from_plain(decode(call["arguments"]))
             with running_eagerly():
                 result = self._models.to_plain(function(*args, **kwargs))
         except BaseException as error:  # SystemExit, too: whoever asks is told, and can ask again
@@ -38,10 +38,9 @@ class Contestant:
             reply = encode({"result": result})
         except CodecError as error:
             return _failed("TypeError", f"{name} returned something that cannot be checked: {error}")
-        before = decode(request)
-        args, kwargs = self._models.to_plain([args, kwargs])
-        if _bytes_of([args, kwargs]) != _bytes_of([before["args"], before["kwargs"]]):
-            changed = _changed_argument(function, args, before["args"])
+        after = self._models.to_plain([args, kwargs])
+        if _bytes_of(after) != call["arguments"]:
+            changed = _changed_argument(function, after[0], decode(call["arguments"])[0])
             return _failed("AssertionError", f"{name} changed {changed} in place; work on a copy", mutated=True)
         return reply
 

@@ -34,7 +34,9 @@ class Impl:
 
     def _call(self, name: str, args: tuple, kwargs: dict, verb: bool = False) -> Any:
         args, kwargs = map_leaves((args, kwargs), lambda leaf: leaf.handle if isinstance(leaf, Model) else leaf)
-        request = encode({"function": name, "verb": verb, "args": list(args), "kwargs": kwargs})
+        # By themselves, so that the other side can tell whether they were changed without taking them apart again.
+        arguments = encode([list(args), kwargs])
+        request = encode({"function": name, "verb": verb, "arguments": arguments})
         reply = decode(self._transport(request))
         if "result" not in reply:
             raise _rebuild(reply)

@@ -91,22 +91,30 @@ def _emit(config: pytest.Config, **event: object) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> None:
-    _emit(item.config, event="started", test=item.name)
+    tell_started(item)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     report = yield
     if call.excinfo is not None or call.when == "call":
-        _emit(
-            item.config,
-            event="ended",
-            test=item.name,
-            passed=call.excinfo is None,
-            seconds=call.duration,
-            **_describe(item, call),
-        )
+        tell_ended(item, call)
     return report
+
+
+def tell_started(item: pytest.Item) -> None:
+    _emit(item.config, event="started", test=item.name)
+
+
+def tell_ended(item: pytest.Item, call: pytest.CallInfo) -> None:
+    _emit(
+        item.config,
+        event="ended",
+        test=item.name,
+        passed=call.excinfo is None,
+        seconds=call.duration,
+        **_describe(item, call),
+    )
 
 
 def _describe(item: pytest.Item, call: pytest.CallInfo) -> dict:

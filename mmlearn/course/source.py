@@ -27,11 +27,11 @@ class Source:
 
     def function(self, name: str) -> ast.FunctionDef | ast.ClassDef | None:
         """The top-level definition of `name`; of several, the last, which is the one that counts."""
-        found = [node for node in self.tree.body if _defines(node, name)]
-        return found[-1] if found and isinstance(found[-1], ast.FunctionDef | ast.ClassDef) else None
+        last = self.binders.get(name, [None])[-1]
+        return last if isinstance(last, ast.FunctionDef | ast.ClassDef) else None
 
     def defined_twice(self, name: str) -> bool:
-        return sum(_defines(node, name) for node in self.tree.body) > 1
+        return len(self.binders.get(name, [])) > 1
 
     def binds(self, name: str) -> bool:
         """Whether the file's top level gives `name` a meaning, by a definition or otherwise."""
@@ -61,9 +61,33 @@ class Source:
         """The top-level statements that give each name a meaning."""
         binders: dict[str, list[ast.stmt]] = {}
         for node in self.tree.body:
-            for bound in _bound(node):
+            for bound in dict.fromkeys(_bound(node)):
                 binders.setdefault(bound, []).append(node)
         return binders
+
+    @cached_property
+    def mentions(self) -> dict[ast.stmt, set[str]]:
+        """The names without dots that each top-level statement uses."""
+        return {top: {n.id for n in ast.walk(top) if isinstance(n, ast.Name)} for top in self.tree.body}
+
+    @cached_property
+    def uses(self) -> dict[ast.stmt, set[str]]:
+        """The dotted names that each top-level statement uses, aliases resolved."""
+        return {top: self._used_by(top) for top in self.tree.body}
+
+    def _used_by(self, top: ast.stmt) -> set[str]:
+        used = {self.aliases[alias] for alias in _bound(top) if alias in self.aliases}
+        for node in ast.walk(top):
+            used |= _imported(node)
+            if isinstance(node, ast.Name | ast.Attribute):
+                used.add(_dotted(node, self.aliases))
+        return used
+
+    @cached_property
+    def bodies(self) -> dict[str, str]:
+        """What each top-level definition does, comments and docstring aside."""
+        found = ((name, self.function(name)) for name in self.binders)
+        return {name: _body(node) for name, node in found if node is not None}
 
     def docstring(self, name: str) -> str:
         node = self.function(name)
@@ -109,8 +133,7 @@ def read_source(path: Path, given: bytes | None = None) -> Source:
 
 def is_untouched(source: Source, stub: Source, name: str) -> bool:
     """Whether `name` is still as the stub has it (comments and docstring aside)."""
-    mine, blank = source.function(name), stub.function(name)
-    return mine is not None and blank is not None and _body(mine) == _body(blank)
+    return name in source.bodies and source.bodies[name] == stub.bodies.get(name)
 
 
 def _body(node: ast.FunctionDef | ast.ClassDef) -> str:
@@ -126,14 +149,7 @@ def answer_digest(source: Source, name: str) -> str:
 
 def names_used(source: Source, name: str) -> set[str]:
     """The dotted names that an answer and all it rests on use, aliases resolved: `np.sort` gives `numpy.sort`."""
-    aliases, reached = source.aliases, _reached(source, name)
-    used = {aliases[alias] for node in reached for alias in _bound(node) if alias in aliases}
-    for top in reached:
-        for node in ast.walk(top):
-            used |= _imported(node)
-            if isinstance(node, ast.Name | ast.Attribute):
-                used.add(_dotted(node, aliases))
-    return used
+    return set().union(*(source.uses[top] for top in _reached(source, name)))
 
 
 def rule_broken(source: Source, name: str, forbidden: Iterable[str], needs_one_of: Iterable[str]) -> str:
@@ -190,10 +206,6 @@ def _bound(node: ast.stmt) -> list[str]:
     return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
 
 
-def _defines(node: ast.stmt, name: str) -> bool:
-    return name in _bound(node)
-
-
 def _reached(source: Source, name: str) -> list[ast.stmt]:
     """The top-level statements that `name` rests on, in the file's order: its own, and those of the names they use."""
     wanted, seen = [name], set()
@@ -201,5 +213,5 @@ def _reached(source: Source, name: str) -> list[ast.stmt]:
         for node in source.binders.get(wanted.pop(), []):
             if node not in seen:
                 seen.add(node)
-                wanted += [n.id for n in ast.walk(node) if isinstance(n, ast.Name)]
+                wanted += source.mentions[node]
     return [node for node in source.tree.body if node in seen]

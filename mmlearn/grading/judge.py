@@ -4,6 +4,7 @@ The tests, their expected answers and the seed are on this side; the hand-in's c
 a process of its own runs this module (`mmlearn.grading.worker`), so that a judge that dies takes nothing with it.
 """
 
+import gc
 import math
 import os
 import time
@@ -16,7 +17,7 @@ import pytest
 
 from mmlearn.course import paths
 from mmlearn.course.check import examine
-from mmlearn.course.pytest_plugin import EVENTS, OPEN
+from mmlearn.course.pytest_plugin import EVENTS, OPEN, tell_ended, tell_started
 from mmlearn.course.registry import Topic, course
 from mmlearn.course.run import PLAIN, Outcome, Unloadable, collect_outcomes
 from mmlearn.course.testfile import TestFunction, exercise_under_test
@@ -59,10 +60,12 @@ class _Session:
             limits = replace(limits, cpu_seconds=math.ceil(self._seconds))
         self.warm = WarmParent(rules.layers, _is_keras_topic(first.topic), limits)
         self._events: list[dict] = []
+        self._unloadable = False
         self._wall: Wall | None = None
 
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         try:
+            gc.freeze()  # what pytest and the tests have built is there to stay: not looked through again and again
             session.config.stash[EVENTS] = self._take
             while self.next_job is not None and self.next_job.topic == self.topic.id:
                 self._done(self._judge(session, self.next_job))
@@ -73,6 +76,7 @@ class _Session:
 
     def _take(self, event: dict) -> None:
         self._events.append(event)
+        self._unloadable |= event["event"] == "unloadable"
 
     def _judge(self, session: pytest.Session, job: Job) -> Verdict:
         start = time.monotonic()
@@ -105,6 +109,7 @@ class _Session:
         if not tests:
             return []
         self._events.clear()
+        self._unloadable = False
         self._wall = wall = Wall(self.warm, file.name, module, self._seconds)
         session.config.stash[OPEN] = self._open  # type: ignore[misc]
         wanted = {test.name for test in tests}
@@ -130,7 +135,7 @@ class _Session:
                         gone = ("ended", item.name)  # how it ended is told by what ended it
                         self._events = [e for e in self._events if (e["event"], e.get("test")) != gone]
                         self._events.append({"event": "died", "problem": wall.ended})
-                if any(event["event"] == "unloadable" for event in self._events):
+                if self._unloadable:
                     break
         finally:
             wall.close()
@@ -138,9 +143,18 @@ class _Session:
         return collect_outcomes(self._events, list(tests))
 
     def _run_item(self, wall: Wall, item: pytest.Item, following: pytest.Item | None) -> None:
+        """As pytest runs it, less the hooks that a terminal's reports need: they cost as much as most tests."""
+        state = item.session._setupstate
+
+        def run() -> None:
+            state.setup(item)
+            item.runtest()
+
         wall.allow(self._test_seconds)
+        tell_started(item)
         item._initrequest()  # type: ignore[attr-defined]  # as pytest's rerun plugins do: the item was run before
-        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        tell_ended(item, pytest.CallInfo.from_call(run, when="call", reraise=(KeyboardInterrupt,)))
+        state.teardown_exact(following)
         if wall.broken is not None:
             raise wall.broken
 

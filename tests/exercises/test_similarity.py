@@ -273,7 +273,7 @@ def test_euclidean_distance__float32(impl):
 
 def best(row, k):
     """The k best indices, by a full stable sort."""
-    return sorted(range(len(row)), key=lambda index: -row[index])[:k]
+    return sorted(range(len(row)), key=np.negative(row).tolist().__getitem__)[:k]
 
 
 def same_items(actual, desired):
@@ -308,7 +308,7 @@ def test_top_k__best_first(impl, rng):
         ),
         "the whole ranking came back; keep the first k of each row": ranking,
         "columns were ranked; each query is a row, so partition along axis=1": (
-            np.array([best(column, 5) for column in scores.T]).T
+            lambda: np.array([best(column, 5) for column in scores.T]).T
         ),
     }
     expect_close(actual, desired, case=case, causes=causes)
@@ -389,7 +389,7 @@ def test_recall_at_k__share_of_queries_served(impl, rng, rows, columns):
     desired = recalls(found)
     causes = {
         "the targets were not used, the diagonal was; targets[i] is the item of query i": (
-            recalls(ranks(similarity, np.arange(rows)))
+            lambda: recalls(ranks(similarity, np.arange(rows)))
         ),
         "hits were divided by k (that is precision); with one relevant item a query, recall is the share of queries "
         "with a hit": [rate / k for rate, k in zip(desired, ks, strict=True)],
@@ -401,10 +401,10 @@ def test_recall_at_k__share_of_queries_served(impl, rng, rows, columns):
         "one value a query came back; take their mean": [found <= k for k in ks],
         "one rank too few: rank k itself is still a hit": recalls(found, shift=-1),
         "one rank too many: only ranks 1 … k are hits": recalls(found, shift=1),
-        "the lowest scores were taken as the best; larger is more alike": recalls(ranks(-similarity, targets)),
+        "the lowest scores were taken as the best; larger is more alike": lambda: recalls(ranks(-similarity, targets)),
     }
     if rows == columns:
-        causes["columns were ranked; each query is a row"] = recalls(ranks(similarity.T, targets))
+        causes["columns were ranked; each query is a row"] = lambda: recalls(ranks(similarity.T, targets))
     actual = [impl.recall_at_k(similarity, targets, k) for k in ks]
     expect_close(actual, desired, case=f"{rows} queries, {columns} items, k = 1, 3, 8, 12", causes=causes)
 
@@ -471,20 +471,20 @@ def test_median_rank__of_an_odd_number_of_queries(impl, rng, rows, columns):
     causes = {
         "ranks were counted from 0; the best rank is 1": [value - 1 for value in desired],
         "the targets were not used, the diagonal was; targets[i] is the item of query i": (
-            medians(lambda s, _: ranks(s, queried))
+            lambda: medians(lambda s, _: ranks(s, queried))
         ),
         "this is the mean, which one lost query can spoil; take the median": (
-            [np.mean(ranks(similarity, targets)) for similarity, targets in problems]
+            lambda: [np.mean(ranks(similarity, targets)) for similarity, targets in problems]
         ),
-        "the lowest score was ranked first; larger is more alike": medians(lambda s, t: ranks(-s, t)),
+        "the lowest score was ranked first; larger is more alike": lambda: medians(lambda s, t: ranks(-s, t)),
         "this is the median of the best item's indices; look for the rank of the target": (
-            medians(lambda s, _: np.argmax(s, axis=1))
+            lambda: medians(lambda s, _: np.argmax(s, axis=1))
         ),
         "argsort tells which item stands at each rank; the rank of an item is its inverse (argsort twice, or count "
-        "the items that score higher)": medians(lambda s, t: 1 + np.argsort(-s, axis=1)[queried, t]),
+        "the items that score higher)": lambda: medians(lambda s, t: 1 + np.argsort(-s, axis=1)[queried, t]),
     }
     if rows == columns:
-        causes["columns were ranked; each query is a row"] = medians(lambda s, t: ranks(s.T, t))
+        causes["columns were ranked; each query is a row"] = lambda: medians(lambda s, t: ranks(s.T, t))
     actual = [impl.median_rank(similarity, targets) for similarity, targets in problems]
     expect_close(actual, desired, case=f"8 times {rows} queries, {columns} items", causes=causes)
 
