@@ -6,13 +6,12 @@ nbgrader builds an exporter and loads its templates anew for each hand-in, which
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from nbconvert.exporters import HTMLExporter
 from nbgrader.converters import GenerateFeedback
 from traitlets.config import Config
 
 from mmlearn.grading.page_exporter import PageExporter
-from mmlearn.grading.shared import Shelf, register, resources_for
+from mmlearn.grading.shared import Shelf, own_notebook, register, resources_for
 
 
 class FeedbackPages:
@@ -44,7 +43,7 @@ class FeedbackPages:
             topic: the assignment and its notebook.
         """
         resources = resources_for(folder, student, topic, self._converter.coursedir.db_url)
-        html, _ = self._exporter.from_notebook_node(nbformat.reads(text, as_version=4), resources=resources)
+        html, _ = self._exporter.from_notebook_node(own_notebook(text), resources=resources)
         return str(html)
 
     def set_permissions(self, student: str, topic: str) -> None:

@@ -15,6 +15,7 @@ from bs4 import BeautifulSoup
 from bs4.builder import HTMLTreeBuilder
 from jinja2 import pass_context
 from nbconvert.exporters import HTMLExporter, TemplateExporter
+from nbconvert.filters import Highlight2HTML
 from nbformat import NotebookNode
 
 CELLS_KEPT = 2000  # a page has some 40; one takes a few kilobytes
@@ -51,8 +52,14 @@ class PageExporter(HTMLExporter, _CellsTakenOut):
     def __init__(self, **options: Any):
         super().__init__(**options)
         self._rendered = lru_cache(maxsize=CELLS_KEPT)(self._markdown)
+        self._highlighted = lru_cache(maxsize=CELLS_KEPT)(self._highlight)
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[Any, dict]:
+        language = nb.metadata.get("language_info", {})
+        lexer = language.get("pygments_lexer", language.get("name"))
+        self.filters["highlight_code"] = lambda source, language=None, metadata=None: self._highlighted(
+            source, language or lexer, (metadata or {}).get("magics_language")
+        )
         html, resources = super().from_notebook_node(nb, resources, **kw)
         cells = iter(self.cells)
         return re.sub(f"<i>{self.mark}</i>", lambda _: next(cells), html), resources
@@ -66,6 +73,10 @@ class PageExporter(HTMLExporter, _CellsTakenOut):
 
     def _markdown(self, source: str) -> str:
         return str(super().markdown2html({}, source))
+
+    def _highlight(self, source: str, lexer: str | None, magics: str | None) -> str:
+        about = {"magics_language": magics} if magics else {}
+        return str(Highlight2HTML(pygments_lexer=lexer, parent=self)(source, metadata=about))
 
 
 @lru_cache(maxsize=CELLS_KEPT)

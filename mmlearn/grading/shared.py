@@ -12,6 +12,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import nbformat
 from nbconvert.exporters.exporter import Exporter, ResourcesDict
 from nbformat import NotebookNode
 from nbgrader import preprocessors as stock
@@ -26,14 +27,29 @@ from mmlearn.grading.preprocessor import JudgeHandIn, with_outputs
 Pair = tuple[NotebookNode, dict]
 
 
+class OwnNotebook(NotebookNode):
+    """A notebook that nobody else holds: nbconvert, which copies each twice before it works on it, need not."""
+
+    def __deepcopy__(self, memo: dict) -> "OwnNotebook":
+        return self
+
+
+def own_notebook(text: str) -> OwnNotebook:
+    """Read a notebook's text for one exporter."""
+    return OwnNotebook(nbformat.reads(text, as_version=4))
+
+
 class OneTransaction:
-    """A database session in which nbgrader's many commits only flush; `end` is the one that commits."""
+    """A database session in which nbgrader's many commits do nothing; `end` is the one that commits.
+
+    What a query needs to find, SQLAlchemy writes before it.
+    """
 
     def __init__(self, session: Any):
         self._session = session
 
     def commit(self) -> None:
-        self._session.flush()
+        pass
 
     def end(self) -> None:
         self._session.commit()

@@ -19,7 +19,6 @@ from pathlib import Path
 from shutil import rmtree
 from typing import Any
 
-import nbformat
 import nbgrader
 from nbconvert.exporters import Exporter, NotebookExporter
 from nbgrader import utils
@@ -33,7 +32,7 @@ from mmlearn.course.registry import Topic
 from mmlearn.grading.feedback import FeedbackPages
 from mmlearn.grading.judgement import Judgement, write_whole
 from mmlearn.grading.safe_read import SECRET, TIMESTAMP, HandInFiles
-from mmlearn.grading.shared import Shelf, register, resources_for
+from mmlearn.grading.shared import Shelf, own_notebook, register, resources_for
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DISK_FULL = "the disk is full: make room and grade again; what was graded is kept"
@@ -151,8 +150,7 @@ class Writer:
                 resources = resources_for(self._folder(step, student), *about)
                 resources["judged"] = self._topic, judgement
                 with utils.setenv(NBGRADER_EXECUTION="autograde"):
-                    read: Any = nbformat.reads(text, as_version=4)
-                    text = str(exporter.from_notebook_node(read, resources=resources)[0])
+                    text = str(exporter.from_notebook_node(own_notebook(text), resources=resources)[0])
             beside = {f"{self._topic.id}.py": files.module, SECRET: files.secret}
             beside[TIMESTAMP] = files.timestamp.encode() if files.timestamp else None
             contents = self._from_source() | {name: content for name, content in beside.items() if content is not None}
