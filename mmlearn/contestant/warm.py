@@ -27,7 +27,7 @@ def main() -> None:
     options = json.loads(sys.argv[2])
     layers, readable = options["layers"], [Path(path) for path in options["readable"]]
     sandbox.enclose(layers, readable, SCRATCH)
-    _preload(options["keras"])
+    _preload(options["keras"], options["warmed_up"])
     # A contestant's garbage collector need not look through all of Keras, and by that copy its memory: a quarter of a
     # second, several times a hand-in.
     gc.collect()
@@ -57,7 +57,7 @@ def main() -> None:
         wire.send(orders, number, json.dumps(told).encode())
 
 
-def _preload(keras: bool) -> None:
+def _preload(keras: bool, warmed_up: bool) -> None:
     sys.path[:] = [path for path in sys.path if not os.path.isdir(os.path.join(path, "mmlearn"))]
     import numpy  # noqa: F401
 
@@ -67,9 +67,34 @@ def _preload(keras: bool) -> None:
     if keras:
         import mmlearn.quiet  # noqa: F401
 
-        context = sys.modules.get("tensorflow.python.eager.context")
-        if context is not None and context._context is not None and context._context._initialized:
-            raise RuntimeError("TensorFlow is running already: every contestant forked from here would hang")
+        if warmed_up:
+            _warm_up()
+
+
+def _warm_up() -> None:
+    """Use once what nearly every model uses: the first time costs half a second, in each contestant anew.
+
+    TensorFlow's threads do not outlive a fork. Allowed one thread, it runs operations on whichever thread asks, so that
+    a contestant does without; but a graph, run as such, waits for its threads for ever. Contestants run functions
+    eagerly; the judge asks one that got stuck all the same once more, behind a parent that was not warmed up.
+    """
+    import numpy as np
+
+    from mmlearn.contestant.models import running_eagerly
+    from mmlearn.quiet import keras, layers
+
+    with running_eagerly():
+        images = x = keras.Input((8, 8, 3))
+        x = layers.Rescaling(1 / 255)(layers.RandomTranslation(0.1, 0.1)(x))
+        x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3, strides=2, padding="same")(x)))
+        x = layers.Flatten()(layers.AveragePooling2D(2)(x))
+        token_ids = y = keras.Input((3,), dtype="int32")
+        y = layers.GlobalAveragePooling1D()(layers.Embedding(9, 4)(y))
+        z = layers.UnitNormalization()(layers.Dense(4)(layers.Dropout(0.1)(layers.Concatenate()([x, y]))))
+        model = keras.Model([images, token_ids], z)
+        model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), jit_compile=False)
+        data = [np.zeros((4, 8, 8, 3), np.uint8), np.ones((4, 3), int)]
+        model.fit(data, np.zeros(4, int), validation_data=(data, np.zeros(4, int)), batch_size=2, verbose=0)
 
 
 def _next_order(orders: socket.socket) -> tuple[dict, int]:
@@ -145,12 +170,14 @@ def serve(connection: socket.socket, folder: str) -> None:
     from mmlearn.contestant.answer import Contestant
     from mmlearn.contestant.codec import encode
     from mmlearn.contestant.load import load_module
+    from mmlearn.contestant.models import running_eagerly
 
     wire.send(connection, 0, b".")  # confined, and alive
     name, _, content = wire.receive(connection, 1).partition(b"\n")
     try:
         # Never written: where there is no scratch folder of limited size, nothing may be written at all.
-        contestant = Contestant(load_module(Path(folder, name.decode()), content))
+        with running_eagerly():  # as what it is asked for later
+            contestant = Contestant(load_module(Path(folder, name.decode()), content))
     except BaseException as error:  # SystemExit, too: a module that leaves is a module that does not load
         told = {"problem": f"{type(error).__name__}: {error}"[:2000], "trace": format_exc()[-5000:]}
         wire.send(connection, 1, encode({key: text.encode(errors="replace").decode() for key, text in told.items()}))

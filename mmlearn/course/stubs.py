@@ -71,6 +71,7 @@ def stub_text(topic: str) -> str:
     return derive_stub(topic, paths.solution_file(topic).read_text(encoding="utf-8"))
 
 
+@cache
 def stub_source(topic: str) -> Source:
     """The stub of `topic`, parsed, to tell which answers are still untouched."""
     text = stub_text(topic)

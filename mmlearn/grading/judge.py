@@ -125,7 +125,7 @@ class _Session:
                     following = None if last else items[index + 1]
                     before = len(self._events)
                     self._run_item(wall, item, following)
-                    if wall.killed:  # once more: it is the hand-in's own doing only if it happens again
+                    if wall.deserves_another():
                         self._events[before:] = [e for e in self._events[before:] if e["event"] == "loaded"]
                         session._setupstate.teardown_exact(None)  # what tests share ended with the contestant
                         self._run_item(wall, item, following)

@@ -1,10 +1,12 @@
 """nbconvert's HTML exporter for a class's pages, on which most cells are the same: what was made once is kept.
 
 The pages are nbconvert's to the byte. It renders a page with its template, then parses all of it with BeautifulSoup, to
-add what the template lacks, and writes it again: three quarters of the time. Here, cells whose markup stands alone are
-taken out of the page before that, and put back as BeautifulSoup has written them when the first page had them.
+add what the template lacks, and writes it again. Here, cells whose markup stands alone are taken out of the page before
+that, and put back as BeautifulSoup has written them when the first page had them; a cell that was on a page before is
+not rendered again.
 """
 
+import json
 import re
 import secrets
 from functools import lru_cache
@@ -27,23 +29,55 @@ _EMPTY = HTMLTreeBuilder.DEFAULT_EMPTY_ELEMENT_TAGS or set()  # <br> and its lik
 class _CellsTakenOut(TemplateExporter):
     """Renders a page in which placeholders stand for cells."""
 
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self._kept: dict[str, str] = {}  # what a cell holds -> its part of a page
+        self._nb = NotebookNode()  # of the page at hand
+        self._contents: list[str] = []  # what its cells hold, if each has one part of the page
+
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[Any, dict]:
         html, resources = super().from_notebook_node(nb, resources, **kw)
+        parts = _CELL.split(html)  # text, white space, cell, white space, cell ...
+        if self._contents and len(parts) != 1 + 2 * len(self._contents):  # which part is which cell's?
+            html = self.template.render(nb=self._nb, resources=resources)
+            parts, self._contents = _CELL.split(html), []
         self.cells: list[str] = []
         self.mark = f"cell-{secrets.token_hex(8)}"  # nothing that a hand-in could hold
         if "jp-Notebook" in html:  # of such pages, nbconvert changes elements by what stands around them
             return html, resources
-        return self._skeleton(html), resources
+        for place in range(2, len(parts) - 2, 2):  # with the last part, the page ends
+            content = self._contents[place // 2 - 1] if self._contents else ""
+            written = self._kept.get(content) or _written_alone(parts[place])
+            if written is None:
+                continue
+            if content and len(self._kept) < CELLS_KEPT:
+                self._kept[content] = written
+            self.cells.append(written)
+            parts[place] = f"<i>{self.mark}</i>"
+        return "".join(parts), resources
 
-    def _skeleton(self, html: str) -> str:
-        """The page with a placeholder for every cell that can be written without it."""
-        parts = _CELL.split(html)  # text, white space, cell, white space, cell ...
-        for index in range(2, len(parts), 2):
-            written = _written_alone(parts[index])
-            if written is not None:
-                self.cells.append(written)
-                parts[index] = f"<i>{self.mark}</i>"
-        return "".join(parts)
+    def _preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
+        """Blank the cells that a page before had: the template need not make them again."""
+        self._nb, resources = super()._preprocess(nb, resources)
+        cells = self._nb.cells
+        self._contents = [json.dumps(cell) for cell in cells]
+        if not all(map(_has_a_part, cells)):
+            self._contents = []
+            return self._nb, resources
+        known = [content in self._kept for content in self._contents[:-1]] + [False]
+        blanked = [_blank(cell) if kept else cell for cell, kept in zip(cells, known, strict=True)]
+        return NotebookNode({**self._nb, "cells": blanked}), resources
+
+
+def _has_a_part(cell: NotebookNode) -> bool:
+    """Whether the template gives the cell a part of the page; what the author forges in it makes parts more."""
+    return cell.cell_type in ("code", "markdown") and "transient" not in cell.metadata
+
+
+def _blank(cell: NotebookNode) -> NotebookNode:
+    """It keeps its metadata, which the head of a page sums up."""
+    emptied = {"source": "", **({"outputs": []} if cell.cell_type == "code" else {})}
+    return NotebookNode({**cell, **emptied})
 
 
 class PageExporter(HTMLExporter, _CellsTakenOut):

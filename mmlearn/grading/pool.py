@@ -56,15 +56,14 @@ class Pool:
         try:
             with selectors.DefaultSelector() as selector:
                 while not self._stopped.is_set():
-                    for worker in self._workers:
-                        if waiting and worker.task is None:
-                            worker.give(waiting.popleft())
+                    self._give(waiting)
                     busy = {worker.connection: worker for worker in self._workers if worker.task and worker.connection}
                     if not busy:
                         return
                     for connection in busy:
                         selector.register(connection, selectors.EVENT_READ)
                     ready = {key.fileobj for key, _ in selector.select(timeout=0.5)}
+                    judged = []
                     for connection, worker in busy.items():
                         selector.unregister(connection)
                         if connection not in ready and time.monotonic() < worker.deadline:
@@ -73,12 +72,19 @@ class Pool:
                         if verdict is None and task.tries < TRIES:
                             waiting.append(task)
                         else:
-                            yield task.key, verdict
+                            judged.append((task.key, verdict))
+                    self._give(waiting)  # before the verdicts are written down: nobody waits for a disk
+                    yield from judged
         finally:  # whoever asked may have turned away: what is in hand then is nobody's any more
             for worker in self._workers:
                 if worker.task is not None:
                     worker.task = None
                     worker.close()
+
+    def _give(self, waiting: deque[_Task]) -> None:
+        for worker in self._workers:
+            if waiting and worker.task is None:
+                worker.give(waiting.popleft())
 
     def stop(self) -> None:
         """From another thread: let a `run` end soon."""

@@ -73,10 +73,12 @@ class WarmParent:
         layers: of the sandbox; see `sandbox.LAYERS`.
         keras: whether to import Keras.
         limits: of each contestant.
+        warmed_up: whether to have used Keras; contestants then start sooner, but graphs get stuck in them.
     """
 
-    def __init__(self, layers: Sequence[str], keras: bool, limits: sandbox.Limits):
+    def __init__(self, layers: Sequence[str], keras: bool, limits: sandbox.Limits, warmed_up: bool = True):
         self.layers = tuple(layers)
+        self.warmed_up = keras and warmed_up
         self._keras = keras
         self._limits = limits
         self._orders: socket.socket | None = None
@@ -92,6 +94,7 @@ class WarmParent:
         options = {
             "layers": self.layers,
             "keras": self._keras,
+            "warmed_up": self.warmed_up,
             "limits": asdict(self._limits),
             "readable": [str(path) for path in readable()],
             "uid": contestants_user(),
@@ -119,6 +122,10 @@ class WarmParent:
             said = self._process.stderr.read().decode(errors="replace").strip().splitlines()
             self.close()
             raise RuntimeError(f"the sandbox did not start: {said[-1] if said else error}") from None
+
+    def not_warmed_up(self) -> "WarmParent":
+        """Another one, as it was before it had used Keras."""
+        return WarmParent(self.layers, self._keras, self._limits, warmed_up=False)
 
     def fork(self) -> tuple[socket.socket, int]:
         """A new contestant: the socket to it, and its number for `end`. A dead warm parent is replaced."""
@@ -204,11 +211,13 @@ class Wall:
         self.ended = ""  # why the contestant that was asked last came to an end
         # Whether that was SIGKILL: perhaps not its own doing, but the kernel's, where the machine's memory runs out.
         self.killed = False
+        self._stuck = False  # or whether it did not answer in time, which may be the fork's doing
+        self._plain: WarmParent | None = None  # not warmed up: started when a contestant got stuck
         self.broken: Exception | None = None  # what failed on this side of the wall
 
     def allow(self, seconds: float) -> None:
         """For a new test, which may take this long."""
-        self.ended, self.killed = "", False
+        self.ended, self.killed, self._stuck = "", False, False
         self._allowed = seconds
         self._deadline = min(time.monotonic() + seconds, self._until)
 
@@ -223,8 +232,9 @@ class Wall:
             try:
                 self._load()
             except NotLoaded:
-                if not self.killed:
+                if not self.deserves_another():
                     raise
+                self.allow(self._allowed)
                 self._load()
         except NotLoaded:
             self.killed = False  # it had its second chance
@@ -249,6 +259,13 @@ class Wall:
         if "problem" in told:
             self.close()
             raise NotLoaded(told["problem"], told.get("trace", ""))
+
+    def deserves_another(self) -> bool:
+        """Whether how the contestant ended may be no doing of the hand-in: only if it happens again, it is."""
+        if self._stuck and self._warm.warmed_up:
+            self._plain = self._warm = self._warm.not_warmed_up()
+            return True
+        return self.killed
 
     def __call__(self, request: bytes) -> bytes:
         """Ask the contestant.
@@ -281,6 +298,8 @@ class Wall:
             self._connection = None
             with suppress(Lost):
                 self._warm.end(self._child)
+        if self._plain is not None:
+            self._plain.close()
 
     def _why(self, error: Exception) -> str:
         """What became of the contestant, in words for the learner; it is over afterwards."""
@@ -288,6 +307,7 @@ class Wall:
         self._connection.close()
         self._connection = None
         if isinstance(error, wire.TooSlow):
+            self._stuck = True
             self._warm.end(self._child)
             if time.monotonic() >= self._until:
                 return f"took more than {self._seconds:g} s in all"

@@ -1,5 +1,6 @@
 """A judge in a process of its own: `mmlearn.grading.pool` sends it jobs on a socket and gets verdicts back."""
 
+import gc
 import json
 import os
 import socket
@@ -17,6 +18,7 @@ from mmlearn.grading.wall import Lost
 
 def main() -> None:
     """Judge until the other end hangs up. What is wrong with the grader itself, not a hand-in, is told and ends it."""
+    gc.set_threshold(100_000)  # a test makes hardly a cycle
     with suppress(OSError):
         os.nice(3)  # the one process that all hand-ins go through comes first
     connection = socket.socket(fileno=int(sys.argv[1]))

@@ -151,6 +151,40 @@ def test_whoever_is_killed_the_hand_in_is_judged(victim):
     assert {name: row.state for name, row in again.items()} == {name: row.state for name, row in undisturbed.items()}
 
 
+STUCK = """
+import sys
+tf = sys.modules["tensor" + "flow"]  # a rule on names forbids it; the sandbox must do without
+
+def {name}(*args, **options):
+    tf.config.run_functions_eagerly(False)
+    {first}
+    return float(tf.function(lambda x: x + x)(tf.ones(())))
+"""
+
+
+def test_a_graph_that_gets_stuck_in_a_contestant_is_run_again_in_another():
+    """TensorFlow's threads do not outlive a fork: what is stuck for that reason is not the hand-in's fault."""
+    topic = course().topic("similarity_model")
+    text = with_answers(topic, []) + STUCK.format(name="info_nce_loss", first="")
+    rules = replace(RULES, test_seconds=8, seconds=90)
+    with Pool(rules, jobs=1) as own:
+        ((_, verdict),) = own.run([("one", Job(topic.id, text.encode(), 0))])
+    (row,) = [row for row in verdict.exercises if row.id == "info_nce_loss"]
+    assert row.state == "wrong"  # it answered, with a number that is not the loss
+    assert "took more than" not in row.message + row.detail
+
+
+def test_what_is_stuck_in_both_is_an_endless_loop():
+    topic = course().topic("similarity_model")
+    text = with_answers(topic, []) + STUCK.format(name="info_nce_loss", first="while True: pass")
+    rules = replace(RULES, test_seconds=4, seconds=60)
+    with Pool(rules, jobs=1) as own:
+        ((_, verdict),) = own.run([("one", Job(topic.id, text.encode(), 0))])
+    (row,) = [row for row in verdict.exercises if row.id == "info_nce_loss"]
+    assert row.state == "could not be checked"
+    assert "an endless loop?" in row.message
+
+
 def test_a_hand_in_that_the_judge_always_dies_on_is_given_up(monkeypatch):
     with Pool(RULES, jobs=1) as own:
         (worker,) = own._workers

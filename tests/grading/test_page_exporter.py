@@ -59,6 +59,23 @@ def test_the_same_page_with_everything_on_it(exporters):
     assert own == stock
 
 
+def test_the_same_page_when_the_last_cell_was_on_a_page_before(exporters):
+    for texts in (["one", "two"], ["two", "one"]):
+        made = new_notebook(cells=[new_markdown_cell(text, id=text) for text in texts])
+        stock, own = (exporter.from_notebook_node(made)[0] for exporter in exporters)
+        assert own == stock
+
+
+@pytest.mark.parametrize("kind", ["markdown", "raw"])
+def test_what_one_learner_writes_is_on_nobody_else_s_page(exporters, kind):
+    """A forged cell, and with a raw one, which has no place of its own, as many parts as cells."""
+    hostile = notebook(TEXTS["a forged cell"], "mine", TEXTS["plain"])
+    hostile.cells[2]["cell_type"] = kind
+    for made in (hostile, notebook("", "mine", TEXTS["plain"]), hostile, notebook("mine", TEXTS["plain"])):
+        stock, own = (exporter.from_notebook_node(made)[0] for exporter in exporters)
+        assert own == stock
+
+
 def test_the_same_page_with_an_attachment(exporters):
     made = notebook("![](attachment:dot.png)", TEXTS["plain"])
     made.cells[0]["attachments"] = {"dot.png": {"image/png": "AAAA"}}
