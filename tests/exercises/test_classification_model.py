@@ -1,6 +1,13 @@
-"""Graded tests of the topic `classification_model`. A model's weights are set, and loops say what must come out."""
+"""Graded tests of the topic `classification_model`. A model's weights are set, and loops say what must come out.
+
+Building a model costs more than asking it, and training it far more: what an exercise has built or trained is shared by
+its tests. Each of them sets all the weights that it goes by, so that it does not matter which ran before.
+"""
 
 import math
+from functools import cache
+from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,17 +21,21 @@ SMALL = {"dim": 4, "image_size": 8, "widths": (3,), "augment": False}
 CLOSE = {"rtol": 1e-3, "atol": 1e-4}  # float32, summed in another order
 
 
-def randomise(model, rng, scale=0.5):
-    """Give a model new weights, so that every one of them shows; variances stay positive."""
-    weights = [rng.normal(0, scale, w.shape).astype(np.float32) for w in model.get_weights()]
+def randomise(model, rng, weights=None):
+    """Give a model new weights, so that every one of them shows; variances stay positive.
+
+    `weights` are those that it has or had, if they are known: to ask for them costs as much as to set them.
+    """
+    weights = model.get_weights() if weights is None else weights
+    weights = [rng.normal(0, 0.5, w.shape).astype(np.float32) for w in weights]
     weights = [np.abs(w) + 0.5 if w.ndim == 1 else w for w in weights]
     model.set_weights(weights)
     return weights
 
 
-def always_answers(model, bias):
-    """Set the last layer so that its logits are `bias`, whatever the inputs, dropout or batch statistics."""
-    weights = model.get_weights()
+def always_answers(model, bias, weights=None):
+    """Set the last layer so that its logits are `bias`, whatever the inputs or dropout; the others to `weights`."""
+    weights = model.get_weights() if weights is None else weights
     shapes = [list(w.shape) for w in weights[-2:]]
     cause = "the last layer of the model is Dense(num_classes), with a bias"
     problem = f"the last two weights have the shapes {shapes}"
@@ -68,32 +79,44 @@ def encode_images(images, weights, rescale=lambda x: x / 127.5 - 1, relu=lambda 
 
 
 def expect_weights(model, shapes, cause):
-    given = [tuple(w.shape) for w in model.get_weights()]
+    weights = model.get_weights()
+    given = [tuple(w.shape) for w in weights]
     expect_true(given == shapes, f"weights of the shapes {given} where {shapes} were expected", cause=cause)
+    return weights
 
 
-def image_encoder(impl, rng, widths=(3, 2), **options):
-    model = impl.build_image_encoder(4, image_size=8, widths=widths, augment=False, **options)
+@pytest.fixture(scope="module")
+def plain_encoder(impl):
+    return impl.build_image_encoder(4, image_size=8, widths=(3, 2), augment=False)
+
+
+@pytest.fixture(scope="module")
+def augmenting_encoder(impl):
+    return impl.build_image_encoder(4, image_size=8, widths=(3,), augment=True)
+
+
+def randomise_encoder(model, rng):
+    """New weights for an image encoder of widths (3, 2)."""
     shapes, depth = [], 3
-    for width in widths:
+    for width in (3, 2):
         for _ in range(2):
             shapes += [(3, 3, depth, width)] + 4 * [(width,)]
             depth = width
     cause = "a block is convolution, batch normalisation, ReLU, the same again, then pooling; after the blocks a Dense"
-    expect_weights(model, [*shapes, (depth, 4), (4,)], f"{cause}. The convolutions have use_bias=False")
-    return model, randomise(model, rng)
+    shapes += [(depth, 4), (4,)]
+    return randomise(model, rng, expect_weights(model, shapes, f"{cause}. The convolutions have use_bias=False"))
 
 
 @pytest.mark.core
-def test_build_image_encoder__vector_by_hand(impl, rng):
-    model, weights = image_encoder(impl, rng)
+def test_build_image_encoder__vector_by_hand(plain_encoder, rng):
+    weights = randomise_encoder(plain_encoder, rng)
     images = rng.integers(0, 256, (3, 8, 8, 3)).astype(np.float32)
 
     def vectors(**options):
         return lambda: encode_images(images, weights, **options).mean(axis=1)
 
     expect_close(
-        model.predict(images),
+        plain_encoder.predict(images),
         vectors()(),
         case="3 images of 8 x 8, widths (3, 2), random weights",
         causes={
@@ -114,7 +137,8 @@ def test_build_image_encoder__vector_by_hand(impl, rng):
 
 
 def test_build_image_encoder__map_by_hand(impl, rng):
-    model, weights = image_encoder(impl, rng, pooled=False)
+    model = impl.build_image_encoder(4, image_size=8, widths=(3, 2), pooled=False, augment=False)
+    weights = randomise_encoder(model, rng)
     images = rng.integers(0, 256, (2, 8, 8, 3)).astype(np.float32)
     desired = encode_images(images, weights)
     turned = desired.reshape(2, 2, 2, 4).swapaxes(1, 2).reshape(2, 4, 4)
@@ -130,10 +154,9 @@ def test_build_image_encoder__map_by_hand(impl, rng):
     )
 
 
-def test_build_image_encoder__augments_in_training_only(impl, rng):
+def test_build_image_encoder__augments_in_training_only(augmenting_encoder, plain_encoder, rng):
     images = np.repeat(rng.integers(0, 256, (1, 8, 8, 3)), 16, axis=0).astype(np.float32)
-    for augment in (True, False):
-        model = impl.build_image_encoder(4, image_size=8, widths=(3,), augment=augment)
+    for model, augment in ((augmenting_encoder, True), (plain_encoder, False)):
         case = f"augment={augment}: one image 16 times in a batch"
         inference, training = model.predict(images), model.predict(images, training=True)
         cause = "in inference nothing may be random; the layers RandomTranslation and RandomZoom see to that themselves"
@@ -147,9 +170,8 @@ def test_build_image_encoder__augments_in_training_only(impl, rng):
             expect_true(alike, "the vectors differ in training", cause=cause, case=case)
 
 
-def test_build_image_encoder__what_is_moved_in_is_white(impl):
-    model = impl.build_image_encoder(4, image_size=8, widths=(3,), augment=True)
-    training = model.predict(np.full((32, 8, 8, 3), 255, np.float32), training=True)
+def test_build_image_encoder__what_is_moved_in_is_white(augmenting_encoder):
+    training = augmenting_encoder.predict(np.full((32, 8, 8, 3), 255, np.float32), training=True)
     cause = 'the drawings stand on white: ask for fill_mode="constant" and fill_value=255, before the rescaling'
     alike = np.allclose(training, training[:1], atol=1e-3)
     expect_true(alike, "white images are no longer alike after augmentation", cause=cause, case="32 white images")
@@ -158,14 +180,24 @@ def test_build_image_encoder__what_is_moved_in_is_white(impl):
 # --- build_text_encoder ---------------------------------------------------------------------------------------------
 
 TEXTS = np.array([[3, 7, 0, 0, 0], [9, 2, 2, 5, 6], [1, 0, 0, 0, 0]], np.int32)
+LOST = np.where(TEXTS != 0, 1, 0)  # all words unknown
 
 
-def text_encoder(impl, rng, pooled=True, word_dropout=0.3):
-    model = impl.build_text_encoder(10, 4, pooled=pooled, word_dropout=word_dropout)
+@pytest.fixture(scope="module")
+def text_encoder(impl):
+    return impl.build_text_encoder(10, 4, word_dropout=0.3)
+
+
+@pytest.fixture(scope="module")
+def word_encoder(impl):
+    """One vector a word; in training, it forgets all of them."""
+    return impl.build_text_encoder(10, 4, pooled=False, word_dropout=1.0)
+
+
+def randomise_words(model, rng, pooled=True):
     shapes = [(10, 4), (4, 4), (4,)] if pooled else [(10, 4)]
     cause = "there is one Embedding(vocabulary_size, dim), and, if pooled, one Dense(dim) after the mean"
-    expect_weights(model, shapes, cause)
-    return model, randomise(model, rng)
+    return randomise(model, rng, expect_weights(model, shapes, cause))
 
 
 def mean_of_words(token_ids, table, total=False, count_padding=False):
@@ -177,12 +209,12 @@ def mean_of_words(token_ids, table, total=False, count_padding=False):
 
 
 @pytest.mark.core
-def test_build_text_encoder__mean_of_the_real_words(impl, rng):
-    model, (table, kernel, bias) = text_encoder(impl, rng)
+def test_build_text_encoder__mean_of_the_real_words(text_encoder, rng):
+    table, kernel, bias = randomise_words(text_encoder, rng)
     real = mean_of_words(TEXTS, table)
     all_places = mean_of_words(TEXTS, table * (np.arange(10) > 0)[:, None], count_padding=True)
     expect_close(
-        model.predict(TEXTS),
+        text_encoder.predict(TEXTS),
         real @ kernel + bias,
         case="3 texts of 2, 5 and 1 words, padded to 5",
         causes={
@@ -202,35 +234,36 @@ def test_build_text_encoder__mean_of_the_real_words(impl, rng):
     )
 
 
-def test_build_text_encoder__a_text_without_words(impl, rng):
-    model, (_, _, bias) = text_encoder(impl, rng)
-    actual = model.predict(np.zeros((2, 3), np.int32))
+def test_build_text_encoder__a_text_without_words(text_encoder, rng):
+    _, _, bias = randomise_words(text_encoder, rng)
+    actual = text_encoder.predict(np.zeros((2, 3), np.int32))
     cause = "0 words divided by the number 0 is NaN; divide by at least 1 (GlobalAveragePooling1D does not)"
     expect_finite(actual, cause=cause, case="2 texts of padding only")
     expect_close(actual, np.stack([bias, bias]), case="2 texts of padding only: their mean is 0", **CLOSE)
 
 
-def test_build_text_encoder__words_one_by_one(impl, rng):
-    model, (table,) = text_encoder(impl, rng, pooled=False)
+def test_build_text_encoder__words_one_by_one(word_encoder, rng):
+    (table,) = randomise_words(word_encoder, rng, pooled=False)
     expect_close(
-        model.predict(TEXTS),
+        word_encoder.predict(TEXTS),
         table[TEXTS] * (TEXTS != 0)[:, :, None],
         case="pooled=False: 3 texts of 5 places",
         causes={
             "where padding stands there are to be zeros, not the vector of id 0": table[TEXTS],
             "the argument `pooled` was not used; False gives one vector a word": lambda: mean_of_words(TEXTS, table),
+            "words were lost in inference; WordDropout is for training, and sees to that itself": table[LOST]
+            * (TEXTS != 0)[:, :, None],
         },
         **CLOSE,
     )
 
 
-def test_build_text_encoder__forgets_words_in_training_only(impl, rng):
-    model, (table,) = text_encoder(impl, rng, pooled=False, word_dropout=1.0)
+def test_build_text_encoder__forgets_words_in_training_only(word_encoder, rng):
+    (table,) = randomise_words(word_encoder, rng, pooled=False)
     case = "word_dropout=1.0, in training"
-    unknown = np.where(TEXTS != 0, 1, 0)
     expect_close(
-        model.predict(TEXTS, training=True),
-        table[unknown] * (TEXTS != 0)[:, :, None],
+        word_encoder.predict(TEXTS, training=True),
+        table[LOST] * (TEXTS != 0)[:, :, None],
         case=case,
         causes={
             "no word was lost; WordDropout(word_dropout) belongs before the embedding": table[TEXTS]
@@ -244,14 +277,14 @@ def test_build_text_encoder__forgets_words_in_training_only(impl, rng):
 # --- fuse -----------------------------------------------------------------------------------------------------------
 
 
-def dense(model, weights, name):
+def dense(layers, weights, name):
     """Kernel and bias of the layer of that name."""
     place = 0
-    for layer in model.config()["layers"]:
+    for layer in layers:
         if layer["name"] == name and len(layer["weights"]) == 2:
             return weights[place : place + 2]
         place += len(layer["weights"])
-    names = [layer["name"] for layer in model.config()["layers"] if layer["weights"]]
+    names = [layer["name"] for layer in layers if layer["weights"]]
     expect_true(False, f"no dense layer is called {name!r}, but {names}", cause="name the three layers as asked")
     return None
 
@@ -279,7 +312,8 @@ def test_fuse__gated(impl, rng):
     x, t = rng.normal(size=(2, 3, 4)).astype(np.float32)
     model = impl.fuse("gated", 4)
     weights = randomise(model, rng)
-    (w_g, b_g), (w_i, b_i), (w_t, b_t) = (dense(model, weights, name) for name in ("gate", "image", "text"))
+    layers = model.config()["layers"]
+    (w_g, b_g), (w_i, b_i), (w_t, b_t) = (dense(layers, weights, name) for name in ("gate", "image", "text"))
     shape = tuple(w_g.shape)
     cause = "the gate sees both vectors side by side, [x; t]"
     expect_true(shape == (8, 4), f"the gate's kernel has the shape {shape} where (8, 4) was expected", cause=cause)
@@ -325,21 +359,24 @@ def cross_attention(image_map, words, mask, weights, residual=True, padding=Fals
     return np.array(rows)
 
 
-def test_fuse__cross_attention(impl, rng):
+@pytest.fixture(scope="module")
+def attention(impl):
+    return impl.fuse("cross_attention", 4)
+
+
+def test_fuse__cross_attention(attention, rng):
     image_map = rng.normal(size=(3, 6, 4)).astype(np.float32)
     words = rng.normal(size=(3, 5, 4)).astype(np.float32)
     mask = np.arange(5) < np.array([[5], [2], [1]])
     words = words * mask[:, :, None]
-    model = impl.fuse("cross_attention", 4)
     cause = "its only weights are those of one MultiHeadAttention(2, dim // 2), fed with query=words, value=image_map"
     heads = [(4, 2, 2), (2, 2)]
-    expect_weights(model, [*heads * 3, (2, 2, 4), (4,)], cause)
-    weights = randomise(model, rng)
+    weights = randomise(attention, rng, expect_weights(attention, [*heads * 3, (2, 2, 4), (4,)], cause))
     desired = cross_attention(image_map, words, mask, weights)
     back = np.array([attend(m, w, weights).mean(axis=0) for m, w in zip(image_map, words, strict=True)])
     pooled = image_map.mean(axis=1)
     expect_close(
-        model.predict([image_map, words, mask]),
+        attention.predict([image_map, words, mask]),
         desired,
         case="3 images of 6 positions, texts of 5, 2 and 1 words, padded to 5",
         causes={
@@ -361,11 +398,10 @@ def test_fuse__cross_attention(impl, rng):
     )
 
 
-def test_fuse__cross_attention_without_words(impl, rng):
+def test_fuse__cross_attention_without_words(attention, rng):
     image_map, words = rng.normal(size=(2, 3, 4)).astype(np.float32), np.zeros((2, 2, 4), np.float32)
-    model = impl.fuse("cross_attention", 4)
-    randomise(model, rng)
-    actual = model.predict([image_map, words, np.zeros((2, 2), bool)])
+    randomise(attention, rng)
+    actual = attention.predict([image_map, words, np.zeros((2, 2), bool)])
     case = "texts of padding only"
     expect_finite(actual, cause="no word is real, and 0/0 is NaN; divide by at least 1", case=case)
     desired = np.concatenate([image_map.mean(axis=1), np.zeros((2, 4))], axis=1)
@@ -381,13 +417,33 @@ def test_fuse__unknown_name(impl):
 # --- build_classifier -----------------------------------------------------------------------------------------------
 
 
-def test_build_classifier__inputs_and_logits(impl, rng):
-    model = classifier(impl)
+# What each fusion's classifier loses in training: "concat" one modality of each pair, "gated" nothing at all.
+LOSES = {
+    "concat": {"dropout": 0.0, "word_dropout": 0.0, "modality_dropout": 1.0},
+    "gated": {"dropout": 0.0, "word_dropout": 0.0, "modality_dropout": 0.0},
+    "cross_attention": {},
+}
+
+
+@pytest.fixture(scope="module")
+def built(impl):
+    """Of a fusion: its classifier, and the weights that it was built with. Built when first asked for."""
+
+    @cache
+    def build(fusion):
+        model = classifier(impl, fusion, seed=1, **LOSES[fusion])
+        return model, model.get_weights()
+
+    return build
+
+
+def test_build_classifier__inputs_and_logits(built, rng):
+    model, born = built("concat")
     names = [tensor["name"] for tensor in model.config()["inputs"]]
     cause = 'the inputs are called "images" and "token_ids", in this order'
     expect_true(names == ["images", "token_ids"], f"the inputs are {names}", cause=cause)
     bias = np.array([3.0, -1.0, 0.5], np.float32)
-    always_answers(model, bias)
+    always_answers(model, bias, born)
     images, token_ids = pairs(rng, 4)
     share = np.exp(bias) / np.exp(bias).sum()
     expect_close(
@@ -407,10 +463,10 @@ def test_build_classifier__inputs_and_logits(impl, rng):
     )
 
 
-def test_build_classifier__loss(impl, rng):
-    model = classifier(impl)
+def test_build_classifier__loss(built, rng):
+    model, born = built("concat")
     bias = np.array([2.0, -1.0, 0.5])
-    always_answers(model, bias)
+    always_answers(model, bias, born)
     labels = np.array([0, 1, 2, 1])
     costs = np.log(np.exp(bias).sum()) - bias[labels]
     share = np.exp(bias) / np.exp(bias).sum()
@@ -452,9 +508,9 @@ def test_build_classifier__loss(impl, rng):
 
 
 @pytest.mark.parametrize("fusion", ["concat", "gated", "cross_attention"])
-def test_build_classifier__looks_at_both(impl, rng, fusion):
-    model = classifier(impl, fusion)
-    randomise(model, rng)
+def test_build_classifier__looks_at_both(built, rng, fusion):
+    model, born = built(fusion)
+    randomise(model, rng, born)
     images, token_ids = pairs(rng, 6)
     others = images[::-1], np.where(token_ids, 13 - token_ids, 0)
     asked = [np.concatenate([images, others[0], images]), np.concatenate([token_ids, token_ids, others[1]])]
@@ -469,27 +525,31 @@ def test_build_classifier__looks_at_both(impl, rng, fusion):
     expect_true(moved < 1e-3, "more padding changes the logits", cause=cause, case=f'fusion "{fusion}"')
 
 
-def test_build_classifier__drops_modalities_in_training(impl, rng):
-    options = {"augment": False, "dropout": 0.0, "word_dropout": 0.0}
+def test_build_classifier__drops_modalities_in_training(built):
     images, token_ids = np.full((40, 8, 8, 3), 255, np.float32), np.full((40, 2), 5, np.int32)
     case = "40 times the same pair, a white image and a text; modality_dropout=1.0"
 
-    def different(model, training):
-        randomise(model, np.random.default_rng(0))
+    def different(model, born, training):
+        randomise(model, np.random.default_rng(0), born)
         return len(np.unique(model.predict([images, token_ids], training=training).round(3), axis=0))
 
-    dropping = classifier(impl, modality_dropout=1.0, **options)
+    dropping, keeping = built("concat"), built("gated")
     cause = "ModalityDropout stands before the encoders, and is off in inference"
-    expect_true(different(dropping, False) == 1, "the logits differ in inference", cause=cause, case=case)
+    expect_true(different(*dropping, False) == 1, "the logits differ in inference", cause=cause, case=case)
     cause = "ModalityDropout(modality_dropout)([images, token_ids]) belongs before the encoders"
-    expect_true(different(dropping, True) == 2, "some pairs are to lose their text in training", cause=cause, case=case)
-    keeping = classifier(impl, modality_dropout=0.0, **options)
+    expect_true(
+        different(*dropping, True) == 2, "some pairs are to lose their text in training", cause=cause, case=case
+    )
     cause = "an argument was not used: augment, dropout, word_dropout and modality_dropout are all off here"
-    expect_true(different(keeping, True) == 1, "the logits differ in training with all dropout off", cause=cause)
+    case = 'fusion "gated"; 40 times the same pair'
+    expect_true(
+        different(*keeping, True) == 1, "the logits differ in training with all dropout off", cause=cause, case=case
+    )
 
 
-def test_build_classifier__seed(impl):
-    first, again, other = (classifier(impl, seed=seed).get_weights() for seed in (1, 1, 2))
+def test_build_classifier__seed(impl, built):
+    _, first = built("concat")
+    again, other = (classifier(impl, seed=seed, **LOSES["concat"]).get_weights() for seed in (1, 2))
     cause = "begin with keras.utils.set_random_seed(seed), so that a result can be had again"
     expect_close(again, first, case=f"twice seed=1: {cause}", **CLOSE)
     same = all(np.allclose(a, b) for a, b in zip(first, other, strict=True))
@@ -497,8 +557,8 @@ def test_build_classifier__seed(impl):
 
 
 def place_of(part, whole):
-    """Where the weights of `part` stand among those of `whole`, told by their shapes."""
-    own, given = ([tuple(w.shape) for w in model.get_weights()] for model in (part, whole))
+    """Where the weights `part` stand among the weights `whole`, told by their shapes."""
+    own, given = ([tuple(w.shape) for w in weights] for weights in (part, whole))
     found = [start for start in range(len(given)) if given[start : start + len(own)] == own]
     cause = "take both encoders as `build_image_encoder` and `build_text_encoder` give them, then the fusion"
     expect_true(len(found) == 1, f"weights of the shapes {given}, of which {own} are expected once", cause=cause)
@@ -506,14 +566,14 @@ def place_of(part, whole):
 
 
 @pytest.mark.core
-def test_build_classifier__is_made_of_its_parts(impl, rng):
-    model = classifier(impl)
+def test_build_classifier__is_made_of_its_parts(impl, built, rng):
+    model, born = built("concat")
     encoders = (
         impl.build_image_encoder(SMALL["dim"], image_size=8, widths=SMALL["widths"], augment=False),
         impl.build_text_encoder(12, SMALL["dim"]),
     )
-    places = [place_of(encoder, model) for encoder in encoders]
-    weights = randomise(model, rng)
+    places = [place_of(encoder.get_weights(), born) for encoder in encoders]
+    weights = randomise(model, rng, born)
     given = [tuple(w.shape) for w in weights[-2:]]
     cause = "the last layer is one Dense(num_classes) on the fused vector of 2 x 4 numbers"
     expect_true(given == [(8, 3), (3,)], f"the last two weights have the shapes {given}", cause=cause)
@@ -549,20 +609,52 @@ def split(families, share, seed):
     return np.array([row for row, family in enumerate(families.tolist()) if family in held])
 
 
-@pytest.mark.core
-def test_train_classifier__holds_back_families_and_weighs_classes(impl, rng):
+@pytest.fixture(scope="module")
+def still(impl, rng_of):
+    """A training that can change nothing: its rate is next to 0, and all logits are `bias`."""
+    rng = rng_of("still")
     families = rng.permutation(np.repeat(np.arange(10, 22), 4))
     held = split(families, 0.25, 3)
     kept = np.setdiff1d(np.arange(48), held)
     labels = np.where(rng.random(48) < 0.75, 0, 1)
     labels[kept[:4]] = [0, 0, 1, 2]
-    images, token_ids = pairs(rng, 48)
-    bias = np.array([1.0, -0.5, 0.2])
-    model = classifier(impl)
+    model, bias = classifier(impl), np.array([1.0, -0.5, 0.2])
     always_answers(model, bias)
-    options = {"epochs": 1, "batch_size": 48, "learning_rate": 0.0, "validation_share": 0.25, "seed": 3}
-    history = impl.train_classifier(model, images, token_ids, labels, families, **options)
+    options = {
+        "epochs": 8,
+        "batch_size": 48,
+        "learning_rate": 1e-12,
+        "validation_share": 0.25,
+        "patience": 2,
+        "seed": 3,
+    }
+    history = impl.train_classifier(model, *pairs(rng, 48), labels, families, **options)
+    return SimpleNamespace(families=families, labels=labels, kept=kept, held=held, bias=bias, history=history)
 
+
+@pytest.fixture(scope="module")
+def misled(impl, rng_of):
+    """A training whose first epoch is the best: what is learnt is wrong for the pairs that are held back."""
+    rng = rng_of("misled")
+    families = np.arange(20)
+    held = split(families, 0.15, 0)
+    kept = np.setdiff1d(np.arange(20), held)
+    labels = np.zeros(20, int)
+    labels[[*held, *kept[:2]]] = 1
+    model, bias = classifier(impl, num_classes=2), np.array([1.0, 0.0])
+    always_answers(model, bias)
+    images, token_ids = pairs(rng, 20)
+    options = {"epochs": 2, "batch_size": 20, "learning_rate": 0.2, "class_weights": False, "patience": 9}
+    history = impl.train_classifier(model, images, token_ids, labels, families, **options)
+    inputs = [images[held], token_ids[held]]
+    return SimpleNamespace(model=model, inputs=inputs, labels=labels, kept=kept, bias=bias, history=history)
+
+
+@pytest.mark.core
+def test_train_classifier__holds_back_families_and_weighs_classes(still):
+    families, labels, kept, held, bias, history = (
+        getattr(still, name) for name in ("families", "labels", "kept", "held", "bias", "history")
+    )
     rows = history.get("validation_rows") if isinstance(history, dict) else None
     cause = "return the history, a dict, with validation_rows added"
     expect_true(isinstance(rows, np.ndarray), "no array `validation_rows` came back", cause=cause)
@@ -579,7 +671,7 @@ def test_train_classifier__holds_back_families_and_weighs_classes(impl, rng):
     expect_close(
         history["loss"][0],
         float((weights[labels] * costs)[kept].mean()),
-        case="learning_rate=0, all logits (1, -0.5, 0.2): the mean of weight x cost over the pairs trained on",
+        case="learning_rate=1e-12, all logits (1, -0.5, 0.2): the mean of weight x cost over the pairs trained on",
         causes={
             "the classes were not weighed; give fit a class_weight": float(costs[kept].mean()),
             "the weights were counted over all pairs; count those that are trained on": float(
@@ -605,32 +697,22 @@ def test_train_classifier__holds_back_families_and_weighs_classes(impl, rng):
     )
 
 
-def test_train_classifier__all_alike_if_asked(impl, rng):
-    families, labels = np.arange(20), (np.arange(20) % 4 == 0).astype(int)
-    images, token_ids = pairs(rng, 20)
-    model = classifier(impl, num_classes=2)
-    always_answers(model, [1.0, -1.0])
-    history = impl.train_classifier(
-        model, images, token_ids, labels, families, epochs=1, learning_rate=0.0, class_weights=False
+def test_train_classifier__all_alike_if_asked(misled):
+    labels = misled.labels[misled.kept]
+    costs = np.log(np.exp(misled.bias).sum()) - misled.bias[labels]
+    weights = len(labels) / (2 * np.bincount(labels))
+    expect_close(
+        misled.history["loss"][0],
+        float(costs.mean()),
+        case="class_weights=False, all logits (1, 0): the plain mean cost of the 17 pairs trained on, in one batch",
+        causes={"the argument `class_weights` was not used": float((weights[labels] * costs).mean())},
+        rtol=1e-3,
+        atol=1e-3,
     )
-    kept = np.setdiff1d(np.arange(20), split(families, 0.15, 0))
-    costs = np.log(np.exp([1, -1]).sum()) - np.array([1.0, -1.0])[labels]
-    cause = "the argument `class_weights` was not used"
-    desired = float(costs[kept].mean())
-    case = f"class_weights=False: else {cause}"
-    expect_close(history["loss"][0], desired, case=case, rtol=1e-3, atol=1e-3)
 
 
-def test_train_classifier__schedule_and_patience(impl, rng):
-    images, token_ids = pairs(rng, 20)
-    model = classifier(impl)
-    always_answers(model, [0.0, 0.0, 0.0])
-    labels, families = np.arange(20) % 3, np.arange(20)
-    # Every other label: the gradient of the last layer is what moves the loss, and there is hardly any.
-    history = impl.train_classifier(
-        model, images, token_ids, labels, families, epochs=8, batch_size=32, learning_rate=1e-12, patience=2
-    )
-    rates = np.array(history.get("learning_rate", []))
+def test_train_classifier__schedule_and_patience(still):
+    rates = np.array(still.history.get("learning_rate", []))
     desired = np.array([1e-12 * (1 + math.cos(math.pi * epoch / 8)) / 2 for epoch in range(8)])
     case = "epochs=8, learning_rate=1e-12, patience=2; the validation accuracy does not rise"
     cause = "a LearningRateScheduler puts the rates into the history"
@@ -649,24 +731,17 @@ def test_train_classifier__schedule_and_patience(impl, rng):
             "the cosine ran at half speed; π e / epochs": lambda: np.array(
                 [math.cos(math.pi * epoch / 16) for epoch in range(3)]
             ),
+            "each epoch's rate was made from the last one's; it is a part of `learning_rate`": np.cumprod(
+                1e12 * desired[:3]
+            ),
         },
         rtol=1e-3,
         atol=1e-4,
     )
 
 
-def test_train_classifier__ends_with_the_best_epoch(impl, rng):
-    families = np.arange(20)
-    held = split(families, 0.15, 0)
-    labels = np.zeros(20, int)
-    labels[held] = 1  # what is learnt is wrong for those held back, so the first epoch is the best
-    images, token_ids = pairs(rng, 20)
-    model = classifier(impl, num_classes=2)
-    always_answers(model, [1.0, 0.0])
-    history = impl.train_classifier(
-        model, images, token_ids, labels, families, epochs=2, batch_size=20, learning_rate=0.2, patience=9
-    )
-    logits = np.asarray(model.predict([images[held], token_ids[held]]), float)
+def test_train_classifier__ends_with_the_best_epoch(misled):
+    history, logits = misled.history, np.asarray(misled.model.predict(misled.inputs), float)
     loss = float(np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[:, 1]))
     losses = history["val_loss"]
     best = int(np.argmax(history["val_accuracy"]))
@@ -685,47 +760,76 @@ def test_train_classifier__ends_with_the_best_epoch(impl, rng):
 # --- predict_labels -------------------------------------------------------------------------------------------------
 
 
-def answers(model, images, token_ids):
-    return model.predict([images, token_ids]).argmax(axis=1)
-
-
-def answers_to(model, *ways):
-    """The answers to several pairs of images and token ids, all asked at once."""
-    images, token_ids = (np.concatenate(given) for given in zip(*ways, strict=True))
-    return np.split(answers(model, images, token_ids), len(ways))
-
-
 def lively_classifier(impl, rng, **options):
-    """A classifier whose answers vary from pair to pair, and with what stands for a missing image or text."""
+    """A classifier with 50 pairs to which its answers vary, also with what stands for a missing image or text.
+
+    Returns:
+        `model`, `images` and `token_ids`; the `logits` to several ways to ask, where no answer is a close call; and
+        the `seed` of the `order` of shuffled ones.
+    """
     model = classifier(impl, num_classes=4, **options)
-    images, token_ids = pairs(rng, 50)
+    noise, token_ids = pairs(rng, 50)
+    images = noise // 4 + rng.integers(0, 192, (50, 1, 1, 3)).astype(np.uint8)  # white and black are nothing special
     white, nothing = np.full_like(images, 255), np.zeros_like(token_ids)
-    full, image_only, text_only = (images, token_ids), (images, nothing), (white, token_ids)
-    for _ in range(20):
-        randomise(model, rng)
-        *others, kernel, bias = model.get_weights()
+    seed = int(rng.integers(100, 1000))
+    order = np.random.default_rng(seed).permutation(50)
+    ways = {
+        "full": (images, token_ids),
+        "image_only": (images, nothing),
+        "text_only": (white, token_ids),
+        "shuffled_text": (images, token_ids[order]),
+        "unknown words": (images, nothing + 1),
+        "black": (0 * images, token_ids),
+        "shuffled images": (images[order], token_ids),
+    }
+    at_once = [np.concatenate(given) for given in zip(*ways.values(), strict=True)]
+    *others, kernel, bias = randomise(model, rng)
+    rows = len(kernel)
+    # What reaches the last layer, four numbers at a time; the rest is arithmetic.
+    vectors = []
+    for start in range(0, rows, 4):
+        model.set_weights([*others, np.eye(rows, 4, -start, dtype=np.float32), 0 * bias])
+        vectors.append(model.predict(at_once))
+    vectors = np.concatenate(vectors, axis=1).reshape(len(ways), 50, -1)[:, :, :rows]
+    for _ in range(200):
+        kernel = rng.normal(size=(rows, 4)).astype(np.float32)
         # In units of the spread that each modality brings, and centred: neither drowns the other.
-        blanks = [np.concatenate(given) for given in zip(image_only, text_only, strict=True)]
-        for half, logits in zip((slice(0, 4), slice(4, 8)), np.split(model.predict(blanks), 2), strict=True):
-            kernel[half] /= np.ptp(logits, axis=0).max() + 1e-6
-        model.set_weights([*others, kernel, bias])
-        model.set_weights([*others, kernel, bias - model.predict([images, token_ids]).mean(axis=0)])
-        right, coloured, black, empty, unknown = answers_to(
-            model, full, text_only, (0 * images, token_ids), image_only, (images, nothing + 1)
-        )
-        if min(np.mean(coloured != black), np.mean(empty != unknown)) > 0.3 and np.bincount(right).max() < 30:
+        for half in np.split(np.arange(rows), 2):
+            kernel[half] /= np.ptp(vectors[0][:, half] @ kernel[half], axis=0).max() + 1e-6
+        bias = -(vectors[0] @ kernel).mean(axis=0)
+        logits = dict(zip(ways, vectors @ kernel + bias, strict=True))
+        *_, second, first = np.moveaxis(np.sort([*logits.values()], axis=-1), -1, 0)
+        answers = np.array([given.argmax(axis=1) for given in logits.values()])
+        varied = min(np.mean(one != other) for one, other in combinations(answers, 2)) > 0.2
+        if varied and np.bincount(answers[0]).max() < 30 and (first - second).min() > 1e-4:
             break
-    return model, images, token_ids
+    model.set_weights([*others, kernel, bias])
+    return SimpleNamespace(model=model, images=images, token_ids=token_ids, logits=logits, seed=seed, order=order)
+
+
+@pytest.fixture(scope="module")
+def lively(impl, rng_of):
+    """Asked as in training, it would lose a modality of each pair."""
+    return lively_classifier(impl, rng_of("lively"), modality_dropout=1.0, word_dropout=1.0)
+
+
+def expect_inference(actual, answers, case):
+    """What is wrong in every answer is another mistake."""
+    right = np.mean(actual == answers) if np.shape(actual) == answers.shape else 0.0
+    cause = "dropout and augmentation are for training; ask with training=False, as `predict` does"
+    expect_true(not 0 < right < 1, f"{1 - right:.0%} of the answers are not those of inference", cause=cause, case=case)
 
 
 @pytest.mark.core
-def test_predict_labels__ids(impl, rng):
-    model, images, token_ids = lively_classifier(impl, rng)
-    logits = model.predict([images, token_ids])
+def test_predict_labels__ids(impl, lively):
+    logits = lively.logits["full"]
+    actual = impl.predict_labels(lively.model, lively.images, lively.token_ids)
+    case = "50 pairs, 4 classes; a model with much dropout"
+    expect_inference(actual, logits.argmax(axis=1), case)
     expect_close(
-        impl.predict_labels(model, images, token_ids),
+        actual,
         logits.argmax(axis=1),
-        case="50 pairs, 4 classes",
+        case=case,
         causes={
             "these are logits, not answers; an answer is the class of the largest": logits,
             "these are the largest logits; the answer is where they stand": logits.max(axis=1),
@@ -733,48 +837,47 @@ def test_predict_labels__ids(impl, rng):
             "this is the least likely class": logits.argmin(axis=1),
             "the ids start at 1; classes are counted from 0": logits.argmax(axis=1) + 1,
         },
+        **CLOSE,
     )
 
 
-def test_predict_labels__in_batches_without_dropout(impl, rng):
-    model, images, token_ids = lively_classifier(impl, rng, modality_dropout=1.0, word_dropout=1.0)
-    logits = model.predict([images, token_ids])
-    case = "50 pairs in batches of 16; a model with much dropout"
-    actual = impl.predict_labels(model, images, token_ids, batch_size=16)
+def test_predict_labels__in_batches_without_dropout(impl, lively):
+    answers = lively.logits["full"].argmax(axis=1)
+    case = "50 pairs in batches of 32; a model with much dropout"
+    actual = impl.predict_labels(lively.model, lively.images, lively.token_ids, batch_size=32)
     shape = np.shape(actual)
     cause = "the last batch is smaller than the others; its pairs need answers, too"
     expect_true(shape == (50,), f"shape {shape} where (50,) was expected", cause=cause, case=case)
-    same = float(np.mean(actual == logits.argmax(axis=1)))
-    cause = "dropout and augmentation are for training; ask with training=False, as `predict` does"
-    expect_true(same == 1, f"{1 - same:.0%} of the answers are not those of inference", cause=cause, case=case)
+    expect_inference(actual, answers, case)
+    expect_close(actual, answers, case=case)
 
 
 # --- ablate ---------------------------------------------------------------------------------------------------------
 
+ASKED = ("full", "image_only", "text_only", "shuffled_text")
+
+
+@pytest.fixture(scope="module")
+def ablated(impl, rng_of):
+    """What `ablate` says of a lively classifier; and the share of right answers to each way to ask, wrong ones too."""
+    rng = rng_of("ablated")
+    lively = lively_classifier(impl, rng)
+    given = {way: logits.argmax(axis=1) for way, logits in lively.logits.items()}
+    # A pair's label is what the model answers in one of the four ways: so each way scores, and each otherwise. Most
+    # are those of the shuffled texts, which no other order gets right.
+    for _ in range(1000):
+        labels = np.array([given[name] for name in ASKED])[rng.choice(4, 50, p=(0.1, 0.1, 0.1, 0.7)), np.arange(50)]
+        share = {name: float(np.mean(answer == labels)) for name, answer in given.items()}
+        share["labels too"] = float(np.mean(given["shuffled_text"] == labels[lively.order]))
+        if len({*share.values()}) == 8:
+            break
+    accuracies = impl.ablate(lively.model, lively.images, lively.token_ids, labels, rng=lively.seed)
+    return SimpleNamespace(accuracies=accuracies, share=share, seed=lively.seed)
+
 
 @pytest.mark.core
-def test_ablate__four_accuracies(impl, rng):
-    model, images, token_ids = lively_classifier(impl, rng)
-    nothing, white, black = np.zeros_like(token_ids), np.full_like(images, 255), np.zeros_like(images)
-    order = np.random.default_rng(5).permutation(50)
-    ways = {
-        "full": (images, token_ids),
-        "image_only": (images, nothing),
-        "text_only": (white, token_ids),
-        "shuffled_text": (images, token_ids[order]),
-        "unknown words": (images, nothing + 1),
-        "black": (black, token_ids),
-        "shuffled images": (images[order], token_ids),
-    }
-    given = dict(zip(ways, answers_to(model, *ways.values()), strict=True))
-    asked = ("full", "image_only", "text_only", "shuffled_text")
-    # A pair's label is what the model answers in one of the four ways: so each way scores, and each otherwise.
-    for _ in range(1000):
-        labels = np.array([given[name] for name in asked])[rng.integers(4, size=50), np.arange(50)]
-        share = {name: float(np.mean(answer == labels)) for name, answer in given.items()}
-        moved = float(np.mean(given["shuffled_text"] == labels[order]))
-        if len({*share.values(), moved}) == 8:
-            break
+def test_ablate__four_accuracies(ablated):
+    actual, share = ablated.accuracies, ablated.share
     causes = {
         "full": {},
         "image_only": {
@@ -788,24 +891,19 @@ def test_ablate__four_accuracies(impl, rng):
         "shuffled_text": {
             "the images were shuffled instead of the texts": share["shuffled images"],
             "the texts were not shuffled": share["full"],
-            "the labels were shuffled with the texts; only the texts move": moved,
+            "the labels were shuffled with the texts; only the texts move": share["labels too"],
         },
     }
-    actual = impl.ablate(model, images, token_ids, labels, rng=5)
     names = sorted(actual) if isinstance(actual, dict) else type(actual).__name__
     cause = "return a dict with the four names of the docstring"
-    expect_true(names == sorted(asked), f"returned {names}", cause=cause)
-    for name in asked:
+    expect_true(names == sorted(ASKED), f"returned {names}", cause=cause)
+    for name in ASKED:
         right = round(50 * share[name])
-        case = f'"{name}" of 50 pairs, {right} of which are right; rng=5'
+        case = f'"{name}" of 50 pairs, {right} of which are right; rng={ablated.seed}'
         expect_close(actual[name], share[name], case=case, causes=causes[name])
 
 
-def test_ablate__rng_decides_the_order(impl, rng):
-    model, images, token_ids = lively_classifier(impl, rng)
-    seed = int(rng.integers(100, 1000))
-    order = np.random.default_rng(seed).permutation(50)
-    labels, shuffled = answers_to(model, (images, token_ids), (images, token_ids[order]))
-    actual = impl.ablate(model, images, token_ids, labels, rng=seed)["shuffled_text"]
+def test_ablate__rng_decides_the_order(ablated):
     cause = "draw the order by np.random.default_rng(rng).permutation(N), first and once"
-    expect_close(actual, float(np.mean(shuffled == labels)), case=f'"shuffled_text" with rng={seed}: {cause}')
+    case = f'"shuffled_text" with rng={ablated.seed}: {cause}'
+    expect_close(ablated.accuracies["shuffled_text"], ablated.share["shuffled_text"], case=case)
