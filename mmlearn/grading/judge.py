@@ -110,6 +110,7 @@ class _Session:
             return []
         self._events.clear()
         self._unloadable = False
+        self.warm.start()  # no time of the hand-in's
         self._wall = wall = Wall(self.warm, file.name, module, self._seconds)
         session.config.stash[OPEN] = self._open  # type: ignore[misc]
         wanted = {test.name for test in tests}

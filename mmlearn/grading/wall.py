@@ -263,7 +263,10 @@ class Wall:
     def deserves_another(self) -> bool:
         """Whether how the contestant ended may be no doing of the hand-in: only if it happens again, it is."""
         if self._stuck and self._warm.warmed_up:
+            started = time.monotonic()
             self._plain = self._warm = self._warm.not_warmed_up()
+            self._plain.start()
+            self._until += time.monotonic() - started  # no time of the hand-in's
             return True
         return self.killed
 
