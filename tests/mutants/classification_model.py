@@ -319,6 +319,25 @@ def seed_forgotten(
     return model
 
 
+@mutant("build_classifier", caught_by="the argument `seed` was not used")
+def always_seed_zero(
+    fusion, vocabulary_size, num_classes, *, dim=64, image_size=32, widths=(16, 32, 64), augment=True, dropout=0.3,
+    word_dropout=0.5, modality_dropout=0.5, seed=0
+):  # fmt: skip
+    keras.utils.set_random_seed(0)
+    images = keras.Input((image_size, image_size, 3), name="images")
+    token_ids = keras.Input((None,), dtype="int32", name="token_ids")
+    kept_images, kept_ids = ModalityDropout(modality_dropout)([images, token_ids])
+    pooled = fusion != "cross_attention"
+    x = build_image_encoder(dim, image_size=image_size, widths=widths, pooled=pooled, augment=augment)(kept_images)
+    t = build_text_encoder(vocabulary_size, dim, pooled=pooled, word_dropout=word_dropout)(kept_ids)
+    fused = fuse(fusion, dim)([x, t] if pooled else [x, t, ops.not_equal(kept_ids, 0)])
+    model = keras.Model([images, token_ids], layers.Dense(num_classes)(layers.Dropout(dropout)(fused)))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss, metrics=["accuracy"], jit_compile=False)
+    return model
+
+
 @mutant("build_classifier", caught_by='fusion "concat", random weights')
 def forged_classifier(
     fusion, vocabulary_size, num_classes, *, dim=64, image_size=32, widths=(16, 32, 64), augment=True, dropout=0.3,
@@ -494,6 +513,65 @@ def last_epoch_kept(
     return {**history, "validation_rows": np.flatnonzero(held)}
 
 
+@mutant("train_classifier", caught_by="each epoch's rate was made from the last one's")
+def rate_of_the_last_rate(
+    model, images, token_ids, labels, families, *, epochs=16, batch_size=64, learning_rate=3e-3, class_weights=True,
+    validation_share=0.15, patience=5, seed=0, verbose=0
+):  # fmt: skip
+    distinct = np.random.default_rng(seed).permutation(np.unique(families))
+    held = np.isin(families, distinct[: max(1, round(validation_share * len(distinct)))])
+    classes, counts = np.unique(labels[~held], return_counts=True)
+    weights = counts.sum() / (len(classes) * counts)
+    model.optimizer.learning_rate = learning_rate
+    history = model.fit(
+        [images[~held], token_ids[~held]],
+        labels[~held],
+        validation_data=([images[held], token_ids[held]], labels[held]),
+        class_weight=dict(zip(classes.tolist(), weights.tolist(), strict=True)) if class_weights else None,
+        epochs=epochs,
+        batch_size=batch_size,
+        callbacks=[
+            keras.callbacks.LearningRateScheduler(
+                lambda epoch, rate: float(rate * (1 + np.cos(np.pi * epoch / epochs)) / 2)
+            ),
+            keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=patience, restore_best_weights=True),
+        ],
+        verbose=0,
+    ).history
+    return {**history, "validation_rows": np.flatnonzero(held)}
+
+
+@mutant("train_classifier", caught_by="restore_best_weights=True")
+def best_epoch_only_if_stopped(
+    model, images, token_ids, labels, families, *, epochs=16, batch_size=64, learning_rate=3e-3, class_weights=True,
+    validation_share=0.15, patience=5, seed=0, verbose=0
+):  # fmt: skip
+    distinct = np.random.default_rng(seed).permutation(np.unique(families))
+    held = np.isin(families, distinct[: max(1, round(validation_share * len(distinct)))])
+    classes, counts = np.unique(labels[~held], return_counts=True)
+    weights = counts.sum() / (len(classes) * counts)
+    epochs_weights = []
+    history = model.fit(
+        [images[~held], token_ids[~held]],
+        labels[~held],
+        validation_data=([images[held], token_ids[held]], labels[held]),
+        class_weight=dict(zip(classes.tolist(), weights.tolist(), strict=True)) if class_weights else None,
+        epochs=epochs,
+        batch_size=batch_size,
+        callbacks=[
+            keras.callbacks.LearningRateScheduler(
+                lambda epoch: float(learning_rate * (1 + np.cos(np.pi * epoch / epochs)) / 2)
+            ),
+            keras.callbacks.EarlyStopping("val_accuracy", mode="max", patience=patience),
+            keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: epochs_weights.append(model.get_weights())),
+        ],
+        verbose=0,
+    ).history
+    if len(epochs_weights) < epochs:
+        model.set_weights(epochs_weights[int(np.argmax(history["val_accuracy"]))])
+    return {**history, "validation_rows": np.flatnonzero(held)}
+
+
 # --- predict_labels -------------------------------------------------------------------------------------------------
 
 
@@ -577,5 +655,17 @@ def in_their_order(model, images, token_ids, labels, rng=0):
         "image_only": (images, 0 * token_ids),
         "text_only": (np.full_like(images, 255), token_ids),
         "shuffled_text": (images, token_ids),
+    }
+    return {name: float(np.mean(predict_labels(model, *inputs) == labels)) for name, inputs in ways.items()}
+
+
+@mutant("ablate", caught_by="draw the order by np.random.default_rng(rng)")
+def the_same_order_each_time(model, images, token_ids, labels, rng=0):
+    order = np.random.default_rng(0).permutation(len(labels))
+    ways = {
+        "full": (images, token_ids),
+        "image_only": (images, 0 * token_ids),
+        "text_only": (np.full_like(images, 255), token_ids),
+        "shuffled_text": (images, token_ids[order]),
     }
     return {name: float(np.mean(predict_labels(model, *inputs) == labels)) for name, inputs in ways.items()}
