@@ -10,6 +10,7 @@ import json
 import os
 import random
 import shutil
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -70,20 +71,29 @@ def compared(topic: Topic, count: int, folder: Path) -> dict:
         if mark != marks(folder / "mmlearn")[student]
     }
     assert not differing, f"marks differ (nbgrader's, mmlearn's): {differing}"
+    judged = judging_seconds(folder / "mmlearn", topic)
     rows = {"nbgrader, its own executor": theirs, "mmlearn grade": ours}
     print(f"{topic.id}, {count} hand-ins, {os.cpu_count()} cores; the same marks for all")
     print(f"{'':28}{'s/hand-in':>10}{'peak MB':>9}{'ratio':>7}")
     for name, (seconds, peak) in rows.items():
         print(f"{name:28}{seconds / count:>10.3f}{peak:>9.0f}{theirs[0] / seconds:>7.1f}")
+    print(f"a hand-in keeps a judge for {judged:.3f} s; the rest of mmlearn's time is the start and the writer's")
     return {
         "hand-ins": count,
         "cores": os.cpu_count(),
         "ratio": round(theirs[0] / ours[0], 1),
+        "seconds with a judge": round(judged, 4),
         **{
             name: {"seconds per hand-in": round(seconds / count, 4), "peak MB": round(peak)}
             for name, (seconds, peak) in rows.items()
         },
     }
+
+
+def judging_seconds(root: Path, topic: Topic) -> float:
+    """How long a hand-in was with a judge, on average, by the records; several are at a time."""
+    records = (root / "judged" / topic.id).glob("*.json")
+    return statistics.fmean(json.loads(file.read_text(encoding="utf-8"))["seconds"] for file in records)
 
 
 def growth(topic: Topic, folder: Path) -> dict:

@@ -3,6 +3,7 @@
 `pytest` alone binds `impl` to `solutions/`; `--impl=mmlearn.exercises` to the learner's stubs; `--impl=FILE` to a file.
 """
 
+import gc
 import json
 import zlib
 from collections.abc import Callable
@@ -70,7 +71,9 @@ def _in_this_process(request: pytest.FixtureRequest) -> Transport:
     topic = topic_under_test(request.path)
     chosen = request.config.option.impl
     named = {"solutions": paths.solution_file(topic), "mmlearn.exercises": paths.stub_file(topic)}
-    return Contestant(load_module(named.get(chosen, Path(chosen)))).answer
+    module = load_module(named.get(chosen, Path(chosen)))
+    gc.freeze()  # what Keras has built is there to stay: not looked through again and again
+    return Contestant(module).answer
 
 
 @pytest.fixture(scope="module")
