@@ -53,16 +53,20 @@ def main() -> None:
 
 def compared(topic: Topic, count: int, folder: Path) -> dict:
     """Both graders on the same hand-ins; the same marks are asserted."""
-    for name in ("nbgrader", "mmlearn"):
+    for name in ("nbgrader", "mmlearn", "mmlearn again"):
         fill(folder / name, topic, count)
     with (folder / "nbgrader" / "nbgrader_config.py").open("a", encoding="utf-8") as config:
         config.write(OWN_EXECUTOR)
-    run(folder / "nbgrader", "nbgrader", "generate_assignment", topic.id)
-    run(folder / "mmlearn", "nbgrader", "generate_assignment", topic.id)
-    ours = timed(folder / "mmlearn", ["mmlearn", "grade", topic.id, "--course", "."])
+    for name in ("nbgrader", "mmlearn", "mmlearn again"):
+        run(folder / name, "nbgrader", "generate_assignment", topic.id)
+    grade = ["mmlearn", "grade", topic.id, "--course", "."]
+    first = timed(folder / "mmlearn", grade)
     theirs = timed(
         folder / "nbgrader", ["nbgrader", "autograde", topic.id], ["nbgrader", "generate_feedback", topic.id]
     )
+    # Before and after: a shared machine's speed changes in the minutes that nbgrader takes.
+    again = timed(folder / "mmlearn again", grade)
+    ours = (first[0] + again[0]) / 2, max(first[1], again[1])
     for name in ("nbgrader", "mmlearn"):
         run(folder / name, "nbgrader", "export", "--to", "all.csv")
     differing = {

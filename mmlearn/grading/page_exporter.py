@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 
 CELLS_KEPT = 2000  # a page has some 40; one takes a few kilobytes
 
-_CELL = re.compile(r'(\s*\n)(?=<div [^<>]*class="cell border-box-sizing )')
+_CELL = re.compile(r'(?<!\s)(\s*\n)(?=<div [^<>]*class="cell border-box-sizing )')
 _EMPTY = HTMLTreeBuilder.DEFAULT_EMPTY_ELEMENT_TAGS or set()  # <br> and its like
 
 
