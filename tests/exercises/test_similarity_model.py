@@ -32,6 +32,11 @@ def text_tower(impl, **options):
     return impl.build_text_tower(**{"vocabulary_size": WORDS, "dim": DIM, "word_dropout": 0.0, **options})
 
 
+def set_words(tower, table):
+    """Give a text tower these vectors of its words."""
+    tower.set_weights([table if np.shape(weight) == table.shape else weight for weight in tower.get_weights()])
+
+
 def unit(x):
     return x / np.maximum(np.linalg.norm(x, axis=-1, keepdims=True), 1e-12)
 
@@ -81,12 +86,12 @@ def log_scale_of(weights):
 @pytest.fixture(scope="module")
 def plain(impl, rng_of):
     """A tower without augmentation, and what it makes of three pictures and of a black dot at two places."""
-    # In 24 x 24, no convolution sees the edge from either dot.
-    tower = image_tower(impl, size=24, dim=5, width=2)
-    dots = np.full((2, 24, 24, 3), 255, np.uint8)
-    dots[0, 8:10, 8:10] = 0
-    dots[1, 16:18, 16:18] = 0
-    images = np.concatenate([pictures(rng_of("plain"), 3, size=24), dots])
+    tower = image_tower(impl, size=40, dim=5, width=2)
+    # so far from the edges that only the place tells them apart
+    dots = np.full((2, 40, 40, 3), 255, np.uint8)
+    dots[0, 14:16, 14:16] = 0
+    dots[1, 22:24, 22:24] = 0
+    images = np.concatenate([pictures(rng_of("plain"), 3, size=40), dots])
     return SimpleNamespace(tower=tower, images=images, embeddings=tower.predict(images))
 
 
@@ -118,9 +123,7 @@ def test_build_image_tower__gives_unit_vectors(plain):
         plain.tower.predict(plain.images[1:2]),
         case="an image among 5 and by itself",
         atol=1e-4,
-        causes={
-            "the result of one image depends on the others; normalise along the last axis": embeddings[1:2],
-        },
+        causes={"the result of one image depends on the others; normalise along the last axis": embeddings[1:2]},
     )
 
 
@@ -220,7 +223,7 @@ def test_build_image_tower__takes_its_sizes(impl, plain):
         f"the strides are {strides}",
         cause="each of the three convolutions halves height and width: strides=2",
     )
-    expect_close(plain.embeddings.shape, (5, 5), case="5 images, size=24, dim=5")
+    expect_close(plain.embeddings.shape, (5, 5), case="5 images, size=40, dim=5")
     expect_raises(
         ValueError,
         impl.build_image_tower,
@@ -240,13 +243,13 @@ def test_build_image_tower__keeps_simple_views_beside(plain):
             cause=f"beside the convolutions, give the dense layer a view that need not be learnt: {what} of the "
             "rescaled picture",
         )
-    inputs = 4 * 2 * 3 * 3 + 8 * 8 * 3 + 4 * 4 * 8
+    inputs = 4 * 2 * 5 * 5 + 8 * 8 * 3 + 4 * 4 * 8
     kernels = [weight.shape for weight in tower.get_weights() if np.shape(weight)[-1:] == (5,) and np.ndim(weight) == 2]
     expect_true(
         kernels == [(inputs, 5)],
         f"the dense layer's matrix has the shape {kernels} where [({inputs}, 5)] was expected",
         cause="flatten all three views, put them side by side (layers.Concatenate), and end with one Dense(dim)",
-        case="size=24, width=2: 72 numbers from the convolutions, 192 colours, 128 edges",
+        case="size=40, width=2: 200 numbers from the convolutions, 192 colours, 128 edges",
     )
 
 
@@ -324,16 +327,16 @@ def embed_images(images, layers, scale, offset, relu=lambda x: np.maximum(x, 0),
 def test_build_image_tower__embedding_by_hand(plain, rng):
     tower = plain.tower
     scale, offset = rescaling_of(tower)
-    images = pictures(rng, 3, size=24)
+    images = pictures(rng, 3, size=40)
     with lent(tower):
         layers = random_weights(tower, rng)
         actual = tower.predict(images)
     given = sum(math.prod(layer["weights"][0][:-1]) for layer, _ in layers[-1:])
     expect_true(
-        given == 72 + 192 + 128,
-        f"the dense layer sees {given} numbers where 392 were expected",
+        given == 200 + 192 + 128,
+        f"the dense layer sees {given} numbers where 520 were expected",
         cause="flatten the three views, put them side by side (layers.Concatenate), and end with one Dense(dim)",
-        case="size=24, width=2: 72 numbers from the convolutions, 192 colours, 128 edges",
+        case="size=40, width=2: 200 numbers from the convolutions, 192 colours, 128 edges",
     )
 
     def closest(**options):
@@ -343,7 +346,7 @@ def test_build_image_tower__embedding_by_hand(plain, rng):
     expect_close(
         actual,
         closest(),
-        case='3 images of 24 x 24, random weights, all convolutions with padding="same"',
+        case='3 images of 40 x 40, random weights, all convolutions with padding="same"',
         rtol=1e-3,
         atol=1e-4,
         causes={
@@ -539,14 +542,15 @@ def test_build_similarity_model__shares_the_towers_weights(paired):
 
 
 def test_build_similarity_model__stays_within_1(paired, rng):
+    images, texts = paired.towers
     direction = rng.normal(size=7)
-    with lent(*paired.towers):
-        for tower in paired.towers:
-            weights = tower.get_weights()
+    with lent(images, texts):
+        # every row points the same way; those of the image tower are alike, since what it weighs may be negative
+        for tower, longest in ((images, 0.5), (texts, 2)):
+            # a bias, where there is one, would lead off the line
+            weights = [np.zeros_like(weight) if np.shape(weight) == (7,) else weight for weight in tower.get_weights()]
             last = max(i for i, weight in enumerate(weights) if np.shape(weight)[-1:] == (7,) and np.ndim(weight) == 2)
-            # every row points the same way; those of the image tower are alike, since what it weighs may be negative
-            alike = tower is paired.towers[0]
-            lengths = np.ones(len(weights[last])) if alike else rng.uniform(0.5, 2, len(weights[last]))
+            lengths = rng.uniform(0.5, longest, len(weights[last]))
             weights[last] = np.outer(lengths, direction).astype(np.float32)
             tower.set_weights(weights)
         actual = paired.model.predict([pictures(rng, 300, size=16), rng.integers(1, WORDS, size=(300, 3))])
@@ -612,38 +616,44 @@ def test_info_nce_loss__of_equal_embeddings_is_log_n(impl, number):
 
 
 @pytest.fixture(scope="module")
-def step(impl, rng_of):
-    """What a model of two text towers gave, and its weights, before and after a step of training on 8 pairs.
+def two_tower(impl, rng_of):
+    """A model of two text towers, eight pairs, their embeddings by the towers, and what the model gives.
 
-    Nothing in a text tower is random or depends on the batch, so that the loss is known before the step; and the model
-    never looks at what it hands to a tower.
+    A model of two towers never looks at what it hands to them, and nothing in a text tower is random or depends on the
+    batch, so that a loss is known before the step.
     """
-    # Their tables of words differ in shape, so that each is known among the model's weights.
+    # The tables of words differ in shape, so that each is known among the model's weights.
     towers = text_tower(impl), text_tower(impl, vocabulary_size=WORDS + 1)
     model = impl.build_two_tower(*towers, temperature=0.25, learning_rate=0.01, weight_decay=10.0)
-    pairs = list(rng_of("step").integers(1, WORDS, size=(2, 8, 3)))
+    pairs = list(rng_of("two_tower").integers(1, WORDS, size=(2, 8, 3)))
     embeddings = [tower.predict(side) for tower, side in zip(towers, pairs, strict=True)]
-    outputs, before = model.predict(pairs), model.get_weights()
-    history = model.fit(pairs, batch_size=8, epochs=1)
-    return SimpleNamespace(
-        embeddings=embeddings, outputs=outputs, before=before, loss=history["loss"][0], after=model.get_weights()
-    )
+    return SimpleNamespace(towers=towers, model=model, pairs=pairs, embeddings=embeddings, outputs=model.predict(pairs))
+
+
+@pytest.fixture(scope="module")
+def step(two_tower):
+    """The loss of a step of training on all pairs, and the weights before and after it."""
+    model = two_tower.model
+    before = model.get_weights()
+    with lent(model):
+        loss = model.fit(two_tower.pairs, batch_size=8, epochs=1)["loss"][0]
+        return SimpleNamespace(before=before, loss=loss, after=model.get_weights())
 
 
 @pytest.mark.core
-def test_build_two_tower__gives_both_embeddings(step):
-    a, b = step.embeddings
+def test_build_two_tower__gives_both_embeddings(two_tower):
+    a, b = two_tower.embeddings
     expect_true(
-        isinstance(step.outputs, list | tuple) and len(step.outputs) == 2,
+        isinstance(two_tower.outputs, list | tuple) and len(two_tower.outputs) == 2,
         "the model does not give two outputs",
         cause="`call` returns two things: the image embeddings and the text embeddings; the loss compares them",
     )
     causes = {"the two embeddings are exchanged; images come first": [b, a]}
-    expect_close(list(step.outputs), [a, b], case="8 pairs", causes=causes, atol=1e-4)
+    expect_close(list(two_tower.outputs), [a, b], case="8 pairs", causes=causes, atol=1e-4)
 
 
-def test_build_two_tower__loss_is_info_nce(step):
-    a, b = step.embeddings
+def test_build_two_tower__loss_is_info_nce(two_tower, step):
+    a, b = two_tower.embeddings
     causes = {
         "the loss uses 1 / temperature as temperature: exp(-log_scale) is the temperature": info_nce(a, b, 4.0),
         "the loss uses the logarithm itself as temperature; take exp(-log_scale)": info_nce(a, b, math.log(4)),
@@ -683,15 +693,15 @@ def test_build_two_tower__learns_towers_and_temperature(step):
         )
 
 
-def test_build_two_tower__temperature_has_a_floor(impl, rng):
-    towers = text_tower(impl), text_tower(impl)
-    model = impl.build_two_tower(*towers, learning_rate=1e-3)
-    weights = model.get_weights()
-    _, place = log_scale_of(weights)
-    weights[place] = np.float32(6.0)
-    model.set_weights(weights)
-    model.fit(list(rng.integers(1, WORDS, size=(2, 6, 3))), batch_size=6, epochs=1)
-    actual = float(model.get_weights()[place])
+def test_build_two_tower__temperature_has_a_floor(impl, two_tower):
+    model = two_tower.model
+    with lent(model):
+        weights = model.get_weights()
+        _, place = log_scale_of(weights)
+        weights[place] = np.float32(6.0)
+        model.set_weights(weights)
+        model.fit(two_tower.pairs, batch_size=8, epochs=1)
+        actual = float(model.get_weights()[place])
     expect_true(
         actual <= math.log(100) + 1e-3,
         f"after a step, 1 / temperature is {math.exp(actual):.0f}",
@@ -702,7 +712,7 @@ def test_build_two_tower__temperature_has_a_floor(impl, rng):
     expect_raises(
         ValueError,
         impl.build_two_tower,
-        *towers,
+        *two_tower.towers,
         temperature=0.005,
         cause="a temperature below 0.01 is beyond the limit from the start: raise ValueError",
     )
@@ -734,34 +744,33 @@ def train(impl, rng, images, token_ids, *arguments, **options):
     of its size, and a first step draws each image to its own text.
 
     Returns:
-        The model, what `train_two_tower` returned, and how far it moved each of the images' words.
+        The model, what `train_two_tower` returned, and which of the images' words were moved.
     """
-    alike, apart = np.zeros((images.max() + 1, 32)), rng.normal(0, 0.3, size=(token_ids.max() + 1, 32))
+    alike, apart = np.zeros((images.max() + 1, 128)), rng.normal(size=(token_ids.max() + 1, 128))
     alike[:, 0], apart[:, 0] = 0.02, 0
     towers = []
     for table in (alike, apart):
-        towers.append(text_tower(impl, vocabulary_size=len(table), dim=32))
-        towers[-1].set_weights([table.astype(np.float32)])
+        towers.append(text_tower(impl, vocabulary_size=len(table), dim=128))
+        set_words(towers[-1], table.astype(np.float32))
     model = impl.build_two_tower(*towers, learning_rate=0.5)
     history = impl.train_two_tower(
         model, images, token_ids, *arguments, learning_rate=0.1, rng=int(rng.integers(1000)), **options
     )
-    after = next(weight for weight in model.get_weights() if np.shape(weight) == alike.shape)
-    return SimpleNamespace(model=model, history=history, moved=np.abs(after - alike).max(axis=1))
+    after = next(weight for weight in towers[0].get_weights() if np.shape(weight) == alike.shape)
+    return SimpleNamespace(model=model, history=history, moved=np.abs(after - alike).max(axis=1) > 1e-3)
 
 
 @pytest.fixture(scope="module")
 def drawn(impl, rng_of):
-    """Three epochs on 24 concepts in 4 drawings each, in batches of 23."""
+    """Two epochs on 36 concepts in 3 drawings each, in two batches an epoch."""
     rng = rng_of("drawn")
-    concepts = rng.permutation(np.repeat(np.arange(24), 4))
-    # An image has the word of its concept, 1 to 24, and one of its own; a text that of its concept.
-    images = np.stack([concepts + 1, np.arange(96) + 25], axis=1)
+    concepts = rng.permutation(np.repeat(np.arange(36), 3))
+    # An image has the word of its concept, 1 to 36, and one of its own; a text has that of its concept.
+    images = np.stack([concepts + 1, np.arange(37, 145)], axis=1)
     token_ids = concepts[:, None] + 1
-    run = train(impl, rng, images, token_ids, concepts, epochs=3, batch_size=23)
-    run.concepts, run.pairs = concepts, [images, token_ids]
-    shown = run.moved[25:] > 1e-3
-    run.shown = np.stack([shown[concepts == concept] for concept in range(24)])
+    run = train(impl, rng, images, token_ids, concepts, epochs=2, batch_size=18)
+    run.concepts, run.embeddings = concepts, run.model.predict([images, token_ids])
+    run.shown = np.stack([run.moved[37:][concepts == concept] for concept in range(36)])
     return run
 
 
@@ -782,52 +791,57 @@ def held_back(impl, rng_of):
 def test_train_two_tower__learns_pairs(drawn):
     history = drawn.history
     expect_true(
-        isinstance(history, dict) and {"loss", "learning_rate"} <= set(history) and len(history["loss"]) == 3,
+        isinstance(history, dict) and {"loss", "learning_rate"} <= set(history) and len(history["loss"]) == 2,
         f"returned {sorted(history) if isinstance(history, dict) else type(history).__name__}",
         cause="return the history: a dict with a list of one float an epoch under 'loss' and 'learning_rate' (the "
         "callback LearningRateScheduler writes the latter)",
     )
-    a, b = drawn.model.predict(drawn.pairs)
-    # A batch of 23 leaves one of 24 concepts out, perhaps the same one each time.
-    met = drawn.moved[drawn.concepts + 1] > 1e-3
-    found = drawn.concepts[np.argmax(b @ a.T, axis=1)] == drawn.concepts
-    right = float(np.mean(found[met])) if met.any() else 0.0
+    met = int(drawn.moved[1:37].sum())
     expect_true(
-        right == 1.0 and met.sum() >= 23 * 4 and history["loss"][-1] < 0.5 * math.log(23),
+        met in (0, 36),
+        f"in 2 epochs, {met} of 36 concepts stood in a batch",
+        cause="an epoch shows each concept once: batch `index` has the rows from index · batch_size up to "
+        "(index + 1) · batch_size",
+        case="36 concepts in batches of 18",
+    )
+    a, b = (unit(side) for side in drawn.embeddings)
+    right = float(np.mean(drawn.concepts[np.argmax(b @ a.T, axis=1)] == drawn.concepts))
+    expect_true(
+        right == 1.0 and history["loss"][-1] < 0.5 * math.log(18),
         f"loss {history['loss'][0]:.3f} → {history['loss'][-1]:.3f}, {100 * right:.0f} % of the texts find their image",
         cause="the model does not learn its pairs by heart; are images and texts of a batch from the same rows, and is "
         "`model` itself trained?",
-        case="24 concepts in 96 drawings, 3 epochs",
+        case="36 concepts in 108 drawings, 2 epochs",
     )
 
 
 def test_train_two_tower__no_concept_twice_in_a_batch(drawn):
     most = int(drawn.shown.sum(axis=1).max())
     expect_true(
-        most <= 3,
-        f"in 3 epochs, {most} drawings of one concept were shown",
-        cause="an epoch shows each concept once, in one drawing; else, drawings of one concept stand in one batch, and "
+        most <= 2,
+        f"in 2 epochs, {most} drawings of one concept were shown",
+        cause="an epoch shows each concept once, in one drawing; else drawings of one concept stand in one batch, and "
         "count as each other's negatives",
-        case="24 concepts in 4 drawings",
+        case="36 concepts in 3 drawings",
     )
     expect_close(
         drawn.history["loss"][0],
-        math.log(23),
-        case="images that are all alike at first, batch_size=23: e^loss is the batch's size",
+        math.log(18),
+        case="images that are all alike at first, batch_size=18: e^loss is the batch's size",
         atol=1e-2,
         causes={
-            "the argument `batch_size` was not used": math.log(24),
-            "a batch has one pair too few: rows index · batch_size to (index + 1) · batch_size": math.log(22),
+            "the argument `batch_size` was not used": math.log(36),
+            "a batch has one pair too few: rows index · batch_size to (index + 1) · batch_size": math.log(17),
         },
     )
 
 
-@pytest.mark.parametrize(("epochs", "warm"), [(20, 2), (3, 1)], ids=["20 epochs", "3 epochs"])
+@pytest.mark.parametrize(("epochs", "warm"), [(20, 2), (2, 1)], ids=["20 epochs", "2 epochs"])
 def test_train_two_tower__follows_the_schedule(drawn, held_back, epochs, warm):
-    history = {20: held_back, 3: drawn}[epochs].history  # of 20 epochs, early stopping leaves 3
+    history = {20: held_back, 2: drawn}[epochs].history
     actual = [float(rate) for rate in history.get("learning_rate", [])]
     expect_true(
-        len(actual) >= 3,
+        len(actual) >= min(epochs, 3),  # early stopping leaves 3 of 20
         f"{len(actual)} learning rates stand in the history, where there were {len(history['loss'])} epochs",
         cause="give fit a LearningRateScheduler; it writes each epoch's rate into the history",
     )
@@ -847,15 +861,16 @@ def test_train_two_tower__follows_the_schedule(drawn, held_back, epochs, warm):
         "the rate falls along a line; it should follow a cosine": falling(lambda x: 1 - x),
     }
     case = f"{epochs} epochs, learning_rate=0.1"
-    expect_close(actual, falling(cosine), case=case, causes=causes, rtol=1e-3, atol=1e-6)
+    expect_close(actual, falling(cosine), case=case, causes=causes, rtol=1e-4, atol=1e-6)
 
 
 def test_train_two_tower__every_drawing_gets_its_turn(drawn):
+    shown = int(drawn.shown.sum())
     expect_true(
-        bool(drawn.shown.any(axis=0).all() and drawn.shown.sum() > 36),
-        f"in 3 epochs, {int(drawn.shown.sum())} of 96 drawings were shown",
+        bool(drawn.shown.any(axis=0).all() and shown > 42),
+        f"in 2 epochs, {shown} of 108 drawings were shown",
         cause="every epoch shows the same drawing of a concept; draw anew in on_epoch_end, which needs the `rng`",
-        case="24 concepts in 4 drawings",
+        case="36 concepts in 3 drawings",
     )
 
 
@@ -867,8 +882,8 @@ def test_train_two_tower__held_back_rows_are_not_learnt(held_back):
     )
     learnt, others = held_back.moved[1:5], held_back.moved[5:]
     expect_true(
-        bool((learnt > 1e-3).all() and (others < 1e-3).all()),
-        "words that only held-back rows have were learnt" if others.max() >= 1e-3 else "some rows were not learnt",
+        bool(learnt.all() and not others.any()),
+        "words that only held-back rows have were learnt" if others.any() else "some rows were not learnt",
         cause="train on the rows that `held_back` does not mark, and on all of those",
         case="4 pairs to learn, 7 held back",
     )
@@ -902,8 +917,8 @@ def test_train_two_tower__stops_early_and_takes_the_best(held_back):
     )
 
 
-def test_train_two_tower__bad_input(impl):
-    model = impl.build_two_tower(text_tower(impl), text_tower(impl))
+def test_train_two_tower__bad_input(impl, drawn):
+    model = drawn.model  # all that the other tests ask of it is known by now
     images, token_ids, concepts = np.full((4, 2), 5), np.full((4, 2), 3), np.arange(4)
     cause = "the arrays have different lengths: raise ValueError, or pairs would be mixed up"
     expect_raises(ValueError, impl.train_two_tower, model, images, token_ids[:3], concepts, cause=cause, case="4 and 3")
@@ -913,7 +928,6 @@ def test_train_two_tower__bad_input(impl):
 
 
 # --- retrieve -------------------------------------------------------------------------------------------------------
-
 
 COPIES = 6  # the images from this row on are one and the same
 
@@ -927,14 +941,12 @@ def searches(impl, rng_of):
     """
     rng = rng_of("searches")
     images, token_ids = np.append(np.arange(1, 7), np.full(40, 7))[:, None], np.arange(1, 7)[:, None]
-    towers = []
-    for ahead in ([-1] * 6 + [1], [-1] * 3 + [1] * 3):
-        table = rng.normal(0, 0.5, size=(len(ahead) + 1, DIM))
-        table[1:, 0] = ahead
-        if len(ahead) == 7:
-            table[7] = [1, 0, 0, 0]  # whatever the order of summation, all its cosines with a text are equal
-        towers.append(text_tower(impl, vocabulary_size=len(table)))
-        towers[-1].set_weights([table.astype(np.float32)])
+    pictured, written = (rng.normal(0, 0.5, size=(number, DIM)).astype(np.float32) for number in (8, 7))
+    pictured[1:7, 0], written[1:4, 0], written[4:7, 0] = -1, -1, 1
+    pictured[7] = [1, 0, 0, 0]  # whatever the order of summation, all its cosines with a text are equal
+    towers = [text_tower(impl, vocabulary_size=number) for number in (8, 7)]
+    for tower, table in zip(towers, (pictured, written), strict=True):
+        set_words(tower, table)
     model = impl.build_two_tower(*towers)
     a, b = towers[0].predict(images), towers[1].predict(token_ids)
     found = {}

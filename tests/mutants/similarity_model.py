@@ -450,6 +450,35 @@ def concepts_ignored(
     return model.fit([images, token_ids], **options).history
 
 
+@mutant("train_two_tower", caught_by="count as each other's negatives")
+def every_row_in_an_epoch(
+    model, images, token_ids, concept_ids, held_back=None, *, epochs=60, batch_size=512, learning_rate=2e-3,
+    patience=10, verbose=0, rng=0,
+):  # fmt: skip
+    class Rows(ConceptBatches):
+        def on_epoch_end(self):
+            self.rows = self.rng.permutation(len(self.images))
+
+    batches = Rows(images, token_ids, concept_ids, batch_size, np.random.default_rng(rng))
+    callbacks = [keras.callbacks.LearningRateScheduler(lambda epoch: learning_rate)]
+    return model.fit(batches, epochs=epochs, callbacks=callbacks, verbose=verbose).history
+
+
+@mutant("train_two_tower", caught_by="batch `index` has the rows")
+def batches_overlap(
+    model, images, token_ids, concept_ids, held_back=None, *, epochs=60, batch_size=512, learning_rate=2e-3,
+    patience=10, verbose=0, rng=0,
+):  # fmt: skip
+    class Overlapping(ConceptBatches):
+        def __getitem__(self, index):
+            rows = self.rows[index : index + self.batch_size]
+            return ((self.images[rows], self.token_ids[rows]),)
+
+    batches = Overlapping(images, token_ids, concept_ids, batch_size, np.random.default_rng(rng))
+    callbacks = [keras.callbacks.LearningRateScheduler(lambda epoch: learning_rate)]
+    return model.fit(batches, epochs=epochs, callbacks=callbacks, verbose=verbose).history
+
+
 @mutant("train_two_tower", caught_by="`batch_size` was not used")
 def one_batch(
     model, images, token_ids, concept_ids, held_back=None, *, epochs=60, batch_size=512, learning_rate=2e-3,
