@@ -136,3 +136,12 @@ def test_functions_run_eagerly_while_a_test_asks_and_as_before_afterwards(impl):
         impl.fails_after_switching()
     assert impl.is_traced() is False
     assert not tf.config.functions_run_eagerly()
+
+
+def test_first_weights_are_the_same_in_every_run(tmp_path):
+    """Else what a wrong answer earns could depend on luck, and a grade could not be repeated."""
+    file = tmp_path / "own.py"
+    file.write_text(SOURCE)
+    first, second = (Impl(Contestant(load_module(file)).answer).build_uncompiled().get_weights() for _ in range(2))
+    assert np.array_equal(first[0], second[0])
+    assert not np.array_equal(first[0], np.zeros_like(first[0]))
