@@ -157,6 +157,7 @@ TESTS = [
         "searches-the-heap",
         answers("""
             import gc
+            gc.unfreeze()  # what was frozen is not found
             for found in gc.get_objects():
                 if callable(found) and getattr(found, '__name__', '') == 'neighbourhoods':
                     return 2 * similarity - sum(found(similarity, k))
