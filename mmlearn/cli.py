@@ -1,6 +1,5 @@
 """The command `mmlearn`. Each command calls one function of a room; errors a user can mend are one line."""
 
-import gc
 import io
 import sys
 from pathlib import Path
@@ -178,7 +177,6 @@ def grade(
     from mmlearn.grading.grade import grade_class, hand_ins
     from mmlearn.grading.judging import replayed, rules_here
 
-    gc.set_threshold(100_000)  # nbgrader's import and a class's notebooks make millions of objects, and hardly a cycle
     root = (course_folder or paths.NBGRADER).resolve()
     found = course().topic(topic)
     rules = rules_here(trust)

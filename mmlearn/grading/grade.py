@@ -1,5 +1,6 @@
 """A class graded by nbgrader: hand-ins in, gradebook, feedback and a CSV of marks out."""
 
+import gc
 import logging
 import warnings
 from collections.abc import Callable, Iterator
@@ -79,6 +80,7 @@ def grade_class(
     Raises:
         CourseError: there is nothing to grade, no safe way to, or nbgrader cannot make the assignment.
     """
+    gc.set_threshold(100_000)  # nbgrader's import and a class's notebooks make millions of objects, and hardly a cycle
     folders = hand_ins(root, topic.id)
     if not folders:
         raise CourseError(f"no hand-ins in {paths.short(root)}/submitted/<student>/{topic.id}")

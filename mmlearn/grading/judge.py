@@ -23,7 +23,8 @@ from mmlearn.course.run import PLAIN, Outcome, Unloadable, collect_outcomes
 from mmlearn.course.testfile import TestFunction, exercise_under_test
 from mmlearn.grading.judgement import ExerciseJudgement
 from mmlearn.grading.verdict import Job, Rules, Verdict
-from mmlearn.grading.wall import NotLoaded, Wall, WarmParent
+from mmlearn.grading.wall import NotLoaded, Wall
+from mmlearn.grading.warm_parent import WarmParent
 
 
 def judge_all(jobs: Iterator[Job], rules: Rules, done: Callable[[Verdict], None]) -> None:

@@ -13,7 +13,7 @@ from mmlearn.contestant import wire
 from mmlearn.contestant.codec import decode, encode
 from mmlearn.grading.judge import judge_all
 from mmlearn.grading.verdict import Job, Rules, Verdict
-from mmlearn.grading.wall import Lost
+from mmlearn.grading.warm_parent import Lost
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ from mmlearn.grading.grade import grade_class
 from mmlearn.grading.judgement import record_file
 from mmlearn.grading.pool import Pool
 from mmlearn.grading.verdict import Job, Rules
-from mmlearn.grading.wall import ContestantEnded, Wall, WarmParent
+from mmlearn.grading.wall import ContestantEnded, Wall
+from mmlearn.grading.warm_parent import WarmParent
 from tests.grading.hostile import CHECK, COMPARED, FULL, ONE_PROCESS, SOLUTION, TOPIC, UNPICKLED, Attack
 from tests.grading.hostile_answers import ATTACKS, FLOOD, FRAMES, TABLE
 from tests.grading.hostile_world import LIMITS, STRICT, TOKEN, World, a_world, digests, make_course
