@@ -72,7 +72,7 @@ def _preload(keras: bool, warmed_up: bool) -> None:
 
 
 def _warm_up() -> None:
-    """Use once what nearly every model uses: the first time costs half a second, in each contestant anew.
+    """Use once what nearly every model uses: the first time is dear, in each contestant anew.
 
     TensorFlow's threads do not outlive a fork. Allowed one thread, it runs operations on whichever thread asks, so that
     a contestant does without; but a graph, run as such, waits for its threads for ever. Contestants run functions

@@ -31,9 +31,9 @@ class _CellsTakenOut(TemplateExporter):
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        self._kept: dict[str, str] = {}  # what a cell holds -> its part of a page
+        self._kept: dict[str, str] = {}  # what a cell is made from -> its part of a page
         self._nb = NotebookNode()  # of the page at hand
-        self._contents: list[str] = []  # what its cells hold, if each has one part of the page
+        self._contents: list[str] = []  # what its cells are made from, if each has one part of the page
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[Any, dict]:
         html, resources = super().from_notebook_node(nb, resources, **kw)
@@ -60,13 +60,14 @@ class _CellsTakenOut(TemplateExporter):
         """Blank the cells that a page before had: the template need not make them again."""
         self._nb, resources = super()._preprocess(nb, resources)
         cells = self._nb.cells
-        self._contents = [json.dumps(cell) for cell in cells]
         if not all(map(_has_a_part, cells)):
             self._contents = []
             return self._nb, resources
-        known = [content in self._kept for content in self._contents[:-1]] + [False]
-        blanked = [_blank(cell) if kept else cell for cell, kept in zip(cells, known, strict=True)]
-        return NotebookNode({**self._nb, "cells": blanked}), resources
+        about = json.dumps(self._nb.metadata)  # by what it says of the language, code is coloured
+        self._contents = [about + json.dumps(cell) for cell in cells]
+        contents = zip(cells, self._contents, strict=True)
+        blanked = [_blank(cell) if content in self._kept else cell for cell, content in contents]
+        return NotebookNode({**self._nb, "cells": [*blanked[:-1], *cells[-1:]]}), resources
 
 
 def _has_a_part(cell: NotebookNode) -> bool:

@@ -55,8 +55,8 @@ class Pool:
         waiting = deque(_Task(*one) for one in tasks)
         try:
             with selectors.DefaultSelector() as selector:
+                self._give(waiting)
                 while not self._stopped.is_set():
-                    self._give(waiting)
                     busy = {worker.connection: worker for worker in self._workers if worker.task and worker.connection}
                     if not busy:
                         return

@@ -162,25 +162,24 @@ def {name}(*args, **options):
 """
 
 
-def test_a_graph_that_gets_stuck_in_a_contestant_is_run_again_in_another():
-    """TensorFlow's threads do not outlive a fork: what is stuck for that reason is not the hand-in's fault."""
+def judged_stuck(first: str, test_seconds: float, seconds: float):
     topic = course().topic("similarity_model")
-    text = with_answers(topic, []) + STUCK.format(name="info_nce_loss", first="")
-    rules = replace(RULES, test_seconds=8, seconds=90)
-    with Pool(rules, jobs=1) as own:
+    text = with_answers(topic, []) + STUCK.format(name="info_nce_loss", first=first)
+    with Pool(replace(RULES, test_seconds=test_seconds, seconds=seconds), jobs=1) as own:
         ((_, verdict),) = own.run([("one", Job(topic.id, text.encode(), 0))])
     (row,) = [row for row in verdict.exercises if row.id == "info_nce_loss"]
+    return row
+
+
+def test_a_graph_that_gets_stuck_in_a_contestant_is_run_again_in_another():
+    """TensorFlow's threads do not outlive a fork: what is stuck for that reason is not the hand-in's fault."""
+    row = judged_stuck("", test_seconds=8, seconds=90)
     assert row.state == "wrong"  # it answered, with a number that is not the loss
     assert "took more than" not in row.message + row.detail
 
 
 def test_what_is_stuck_in_both_is_an_endless_loop():
-    topic = course().topic("similarity_model")
-    text = with_answers(topic, []) + STUCK.format(name="info_nce_loss", first="while True: pass")
-    rules = replace(RULES, test_seconds=4, seconds=60)
-    with Pool(rules, jobs=1) as own:
-        ((_, verdict),) = own.run([("one", Job(topic.id, text.encode(), 0))])
-    (row,) = [row for row in verdict.exercises if row.id == "info_nce_loss"]
+    row = judged_stuck("while True: pass", test_seconds=4, seconds=60)
     assert row.state == "could not be checked"
     assert "an endless loop?" in row.message
 

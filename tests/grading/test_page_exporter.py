@@ -76,6 +76,20 @@ def test_what_one_learner_writes_is_on_nobody_else_s_page(exporters, kind):
         assert own == stock
 
 
+def test_what_a_learner_says_of_the_language_colours_nobody_else_s_code():
+    exporters = HTMLExporter(config=CLASSIC), PageExporter(config=CLASSIC)
+    for lexer in ("text", "ipython3"):
+        made = notebook("one")
+        made.metadata["language_info"] = {"name": "python", "pygments_lexer": lexer}
+        stock, own = (exporter.from_notebook_node(made)[0] for exporter in exporters)
+        assert own == stock
+
+
+def test_the_same_page_without_cells(exporters):
+    stock, own = (exporter.from_notebook_node(new_notebook())[0] for exporter in exporters)
+    assert own == stock
+
+
 def test_the_same_page_with_an_attachment(exporters):
     made = notebook("![](attachment:dot.png)", TEXTS["plain"])
     made.cells[0]["attachments"] = {"dot.png": {"image/png": "AAAA"}}
