@@ -39,10 +39,11 @@ def main() -> None:
 
     try:
         judge_all(jobs(), rules, answer)
-    except Lost:
-        return  # the pool sees that no answer comes, and gives the job to a fresh judge
+    except (Lost, wire.Gone):
+        return  # the pool sees that no answer comes, and gives the job to a fresh judge; or it has hung up itself
     except RuntimeError as error:
-        wire.send(connection, number, encode({"failure": str(error)}))
+        with suppress(wire.Gone):
+            wire.send(connection, number, encode({"failure": str(error)}))
 
 
 if __name__ == "__main__":

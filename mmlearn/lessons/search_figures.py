@@ -32,6 +32,17 @@ def chinese_font() -> str | None:
     return next((name for name in _CHINESE_FONTS if name in known), None)
 
 
+def writable(text: str, chinese: bool) -> str:
+    """A text with code points (U+9F98) for the characters that no font can write.
+
+    Args:
+        text: any text.
+        chinese: whether a font has Chinese characters. Emoji are in no text font.
+    """
+    last = "\uffff" if chinese else "\u2e7f"  # Chinese, Japanese and Korean begin at U+2E80
+    return "".join(char if char <= last else f"U+{ord(char):04X}" for char in text)
+
+
 def hits(engine: EmojiSearch, found: Sequence[Hits], title: str, english: Sequence[str] = ()) -> Figure:
     """One row a query: the best drawings, best first, with their names and cosines.
 
@@ -54,12 +65,13 @@ def hits(engine: EmojiSearch, found: Sequence[Hits], title: str, english: Sequen
     fonts = [name for name in (chinese_font(),) if name]
     for i, result in enumerate(found):
         query = result.query or "(empty)"
-        if not query.isascii() and (not fonts or max(query) > "\uffff"):  # emoji are in no text font
-            query = english[i] if i < len(english) else query.encode("unicode_escape").decode()
-        text = textwrap.fill(query, 18)
+        text = writable(query, chinese=bool(fonts))
+        if text != query and i < len(english):
+            text = english[i]
+        text = textwrap.fill(text, 18)
         axes.text(0.08, tops[i] + 0.35, text, fontsize=11, weight="bold", va="center",
                   family=["DejaVu Sans", *fonts])  # fmt: skip
-        note = textwrap.fill(str(result.understood), 30)
+        note = textwrap.fill(writable(str(result.understood), chinese=bool(fonts)), 30)
         axes.text(0.08, tops[i] + 0.62, note, fontsize=6.5, va="top", color=ORANGE, family=["DejaVu Sans", *fonts])
         for j, (row, score) in enumerate(zip(result.rows, result.scores, strict=True)):
             x, y = left + j, tops[i]

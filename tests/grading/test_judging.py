@@ -18,7 +18,7 @@ from mmlearn.course.stubs import stub_text
 from mmlearn.grading import judging
 from mmlearn.grading.demo import hand_in, with_answers
 from mmlearn.grading.judging import forget_seed, judge_hand_ins, replayed, rules_here
-from mmlearn.grading.pool import Pool
+from mmlearn.grading.pool import Pool, _Task
 from mmlearn.grading.preprocessor import drop_links
 from mmlearn.grading.verdict import Job
 
@@ -195,6 +195,16 @@ def test_a_hand_in_that_the_judge_always_dies_on_is_given_up(monkeypatch):
 
         monkeypatch.setattr(worker, "give", give_and_kill)
         assert list(own.run([("one", Job(TOPIC.id, SOLUTION.encode(), 0))])) == [("one", None)]
+
+
+def test_a_judge_whose_pool_hangs_up_ends_without_a_word(capfd):
+    with Pool(RULES, jobs=1) as own:
+        (worker,) = own._workers
+        worker.give(_Task("one", Job(TOPIC.id, SOLUTION.encode(), 0)))
+        process, worker.task = worker._process, None
+        worker.hang_up()
+        assert process.wait(60) == 0
+    assert capfd.readouterr().err == ""
 
 
 def test_more_hand_ins_than_judges():

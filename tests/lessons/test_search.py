@@ -206,6 +206,10 @@ def test_a_query_that_no_font_can_write_gets_its_meaning(engine, monkeypatch):
     monkeypatch.setattr(search_figures, "chinese_font", lambda: None)
     figure = search_figures.hits(engine, [engine.search("猫")], "A title", ["cat (zh)"])
     assert "cat (zh)" in [text.get_text() for text in figure.axes[0].texts]
+    figure = search_figures.hits(engine, [engine.search("龘")], "A title")
+    written = [text.get_text() for text in figure.axes[0].texts]
+    assert "U+9F98" in written
+    assert all(char < "\u2e80" for text in written for char in text)  # in the note below the query, too
 
 
 def test_the_search_box_shows_what_is_typed(engine):
