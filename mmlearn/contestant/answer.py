@@ -10,7 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from mmlearn.contestant.codec import CodecError, decode, encode
-from mmlearn.contestant.models import VERBS, ModelRoom, running_eagerly
+from mmlearn.contestant.eager import running_eagerly
+from mmlearn.contestant.models import VERBS, ModelRoom
 
 
 class Contestant:

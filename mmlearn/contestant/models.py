@@ -5,35 +5,12 @@ test's side is `mmlearn.course.impl.Model`.
 """
 
 import sys
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from mmlearn.contestant.codec import ModelHandle
-
-
-@contextmanager
-def running_eagerly() -> Iterator[None]:
-    """Inside, TensorFlow runs its functions step by step, and afterwards as before. Does nothing without TensorFlow.
-
-    Tracing the step of a model takes a second, and a test trains for a handful of steps.
-    """
-    config = getattr(sys.modules.get("tensorflow"), "config", None)
-    if config is None:
-        yield
-        return
-    before = config.functions_run_eagerly()
-    config.run_functions_eagerly(True)
-    try:
-        with warnings.catch_warnings():
-            # Keras's own input pipelines stay traced, of which TensorFlow warns each time.
-            warnings.filterwarnings("ignore", ".*run_functions_eagerly. option is set", UserWarning)
-            yield
-    finally:
-        config.run_functions_eagerly(before)
 
 
 class ModelRoom:

@@ -80,7 +80,7 @@ def _warm_up() -> None:
     """
     import numpy as np
 
-    from mmlearn.contestant.models import running_eagerly
+    from mmlearn.contestant.eager import running_eagerly
     from mmlearn.quiet import keras, layers
 
     with running_eagerly():
@@ -169,8 +169,8 @@ def serve(connection: socket.socket, folder: str) -> None:
 
     from mmlearn.contestant.answer import Contestant
     from mmlearn.contestant.codec import encode
+    from mmlearn.contestant.eager import running_eagerly
     from mmlearn.contestant.load import load_module
-    from mmlearn.contestant.models import running_eagerly
 
     wire.send(connection, 0, b".")  # confined, and alive
     name, _, content = wire.receive(connection, 1).partition(b"\n")
