@@ -25,6 +25,15 @@ EVENTS = pytest.StashKey[Callable[[dict], None]]()
 OPEN = pytest.StashKey[Callable[[], Transport]]()
 
 
+class _Running:
+    """The test that is being run; a process runs one at a time."""
+
+    item: pytest.Item
+
+
+_running = _Running()
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("mmlearn")
     group.addoption("--impl", default="solutions", help="solutions (default), mmlearn.exercises, or a .py file")
@@ -53,23 +62,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 item.add_marker(pytest.mark.filterwarnings("ignore"))
 
 
+# --- the fixtures: without pytest's own `request`, which costs more, each time, than most tests of a topic ---
+
+
 @pytest.fixture(scope="module")
-def impl(request: pytest.FixtureRequest) -> Impl:
+def impl() -> Impl:
     """The code under test: calls pass plain data, by value."""
+    config = _running.item.config
     try:
-        transport = request.config.stash.get(OPEN, lambda: _in_this_process(request))()
+        transport = config.stash.get(OPEN, _in_this_process)()
     except BaseException as error:
         told = getattr(error, "trace", None)
         problem = str(error) if told is not None else f"{type(error).__name__}: {error}"
-        _emit(request.config, event="unloadable", problem=problem, trace=format_exc() if told is None else told)
+        _emit(config, event="unloadable", problem=problem, trace=format_exc() if told is None else told)
         raise
-    _emit(request.config, event="loaded")
+    _emit(config, event="loaded")
     return Impl(transport)
 
 
-def _in_this_process(request: pytest.FixtureRequest) -> Transport:
-    topic = topic_under_test(request.path)
-    chosen = request.config.option.impl
+def _in_this_process() -> Transport:
+    topic = topic_under_test(_running.item.path)
+    chosen = _running.item.config.option.impl
     named = {"solutions": paths.solution_file(topic), "mmlearn.exercises": paths.stub_file(topic)}
     module = load_module(named.get(chosen, Path(chosen)))
     gc.freeze()  # what Keras has built is there to stay: not looked through again and again
@@ -77,15 +90,16 @@ def _in_this_process(request: pytest.FixtureRequest) -> Transport:
 
 
 @pytest.fixture(scope="module")
-def rng_of(request: pytest.FixtureRequest) -> Callable[[str], np.random.Generator]:
+def rng_of() -> Callable[[str], np.random.Generator]:
     """Random inputs by name, for what several tests share: the same for everyone who is tested with the same seed."""
-    return lambda name: np.random.default_rng([request.config.option.impl_seed, zlib.crc32(name.encode())])
+    seed = _running.item.config.option.impl_seed
+    return lambda name: np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
 @pytest.fixture
-def rng(request: pytest.FixtureRequest, rng_of: Callable[[str], np.random.Generator]) -> np.random.Generator:
+def rng(rng_of: Callable[[str], np.random.Generator]) -> np.random.Generator:
     """Random inputs of one test, different from test to test."""
-    return rng_of(request.node.name)
+    return rng_of(_running.item.name)
 
 
 def _emit(config: pytest.Config, **event: object) -> None:
@@ -106,6 +120,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
 
 
 def tell_started(item: pytest.Item) -> None:
+    _running.item = item
     _emit(item.config, event="started", test=item.name)
 
 

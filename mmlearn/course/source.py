@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 from pathlib import Path
 
 from mmlearn.course import paths
@@ -38,14 +39,19 @@ class Source:
         return name in self._names_bound
 
     @cached_property
+    def _nodes(self) -> dict[ast.stmt, list[ast.AST]]:
+        """All that is in each top-level statement, itself included: a walk costs more than what is looked for."""
+        return {top: list(ast.walk(top)) for top in self.tree.body}
+
+    @cached_property
     def _names_bound(self) -> set[str]:
-        return {name for node in ast.walk(self.tree) if isinstance(node, ast.stmt) for name in _bound(node)}
+        return {name for nodes in self._nodes.values() for node in nodes for name in _binds(node)}
 
     @cached_property
     def aliases(self) -> dict[str, str]:
         """Local name -> dotted name, for every import anywhere in the file."""
         aliases = {}
-        for node in ast.walk(self.tree):
+        for node in chain.from_iterable(self._nodes.values()):
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     aliases[alias.asname or alias.name.partition(".")[0]] = (
@@ -68,7 +74,7 @@ class Source:
     @cached_property
     def mentions(self) -> dict[ast.stmt, set[str]]:
         """The names without dots that each top-level statement uses."""
-        return {top: {n.id for n in ast.walk(top) if isinstance(n, ast.Name)} for top in self.tree.body}
+        return {top: {n.id for n in nodes if isinstance(n, ast.Name)} for top, nodes in self._nodes.items()}
 
     @cached_property
     def uses(self) -> dict[ast.stmt, set[str]]:
@@ -77,10 +83,11 @@ class Source:
 
     def _used_by(self, top: ast.stmt) -> set[str]:
         used = {self.aliases[alias] for alias in _bound(top) if alias in self.aliases}
-        for node in ast.walk(top):
-            used |= _imported(node)
+        for node in self._nodes[top]:
             if isinstance(node, ast.Name | ast.Attribute):
                 used.add(_dotted(node, self.aliases))
+            else:
+                used |= _imported(node)
         return used
 
     @cached_property
@@ -197,13 +204,18 @@ def _imported(node: ast.AST) -> set[str]:
 
 def _bound(node: ast.stmt) -> list[str]:
     """The names that a top-level statement binds."""
+    return _binds(node) or [name for inner in ast.walk(node) for name in _binds(inner) if isinstance(inner, ast.Name)]
+
+
+def _binds(node: ast.AST) -> list[str]:
+    """The names that a node binds by itself."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         return [node.name]
     if isinstance(node, ast.Import):
         return [alias.asname or alias.name.partition(".")[0] for alias in node.names]
     if isinstance(node, ast.ImportFrom):
         return [alias.asname or alias.name for alias in node.names]
-    return [n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    return [node.id] if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) else []
 
 
 def _reached(source: Source, name: str) -> list[ast.stmt]:

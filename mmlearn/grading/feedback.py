@@ -43,7 +43,7 @@ class FeedbackPages:
             topic: the assignment and its notebook.
         """
         resources = resources_for(folder, student, topic, self._converter.coursedir.db_url)
-        html, _ = self._exporter.from_notebook_node(own_notebook(text), resources=resources)
+        html, _ = self._exporter.from_notebook_node(own_notebook(text, checked=True), resources=resources)
         return str(html)
 
     def set_permissions(self, student: str, topic: str) -> None:

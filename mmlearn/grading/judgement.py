@@ -82,15 +82,22 @@ def records(root: Path, topic: str) -> Iterator[Judgement]:
             yield judgement
 
 
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file so that it is never seen half written, and is on the disk when this returns."""
+def write_whole(file: Path, content: bytes, durable: bool = True) -> None:
+    """Write a file so that nobody sees it half written.
+
+    Args:
+        file: its folder is made if need be.
+        content: of the file.
+        durable: wait until it is on the disk, so that also a power cut leaves it whole.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     fresh = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:
         with fresh.open("wb") as stream:
             stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                stream.flush()
+                os.fsync(stream.fileno())
         fresh.replace(file)
     except BaseException:
         fresh.unlink(missing_ok=True)

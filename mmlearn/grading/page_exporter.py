@@ -22,7 +22,7 @@ from nbformat import NotebookNode
 
 CELLS_KEPT = 2000  # a page has some 40; one takes a few kilobytes
 
-_CELL = re.compile(r'(?<!\s)(\s*\n)(?=<div [^<>]*class="cell border-box-sizing )')
+_CELL = re.compile(r'\n(?=<div [^<>]*class="cell border-box-sizing )')
 _EMPTY = HTMLTreeBuilder.DEFAULT_EMPTY_ELEMENT_TAGS or set()  # <br> and its like
 
 
@@ -37,10 +37,10 @@ class _CellsTakenOut(TemplateExporter):
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[Any, dict]:
         html, resources = super().from_notebook_node(nb, resources, **kw)
-        parts = _CELL.split(html)  # text, white space, cell, white space, cell ...
+        parts = _split(html)
         if self._contents and len(parts) != 1 + 2 * len(self._contents):  # which part is which cell's?
             html = self.template.render(nb=self._nb, resources=resources)
-            parts, self._contents = _CELL.split(html), []
+            parts, self._contents = _split(html), []
         self.cells: list[str] = []
         self.mark = f"cell-{secrets.token_hex(8)}"  # nothing that a hand-in could hold
         if "jp-Notebook" in html:  # of such pages, nbconvert changes elements by what stands around them
@@ -68,6 +68,16 @@ class _CellsTakenOut(TemplateExporter):
         contents = zip(cells, self._contents, strict=True)
         blanked = [_blank(cell) if content in self._kept else cell for cell, content in contents]
         return NotebookNode({**self._nb, "cells": [*blanked[:-1], *cells[-1:]]}), resources
+
+
+def _split(html: str) -> list[str]:
+    """A page in parts: text, white space, cell, white space, cell ..."""
+    parts = []
+    *before, last = _CELL.split(html)
+    for part in before:
+        text = part.rstrip()
+        parts += [text, f"{part[len(text) :]}\n"]
+    return [*parts, last]
 
 
 def _has_a_part(cell: NotebookNode) -> bool:

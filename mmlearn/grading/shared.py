@@ -19,6 +19,7 @@ from nbgrader import preprocessors as stock
 from nbgrader.api import Comment, Grade, Gradebook, MissingEntry
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import NbGraderPreprocessor
+from sqlalchemy import inspect
 from sqlalchemy.orm import undefer
 from traitlets.utils.importstring import import_item
 
@@ -34,9 +35,15 @@ class OwnNotebook(NotebookNode):
         return self
 
 
-def own_notebook(text: str) -> OwnNotebook:
-    """Read a notebook's text for one exporter."""
-    return OwnNotebook(nbformat.reads(text, as_version=4))
+def own_notebook(text: str, checked: bool = False) -> OwnNotebook:
+    """Read a notebook's text for one exporter.
+
+    Args:
+        text: of version 4, where it was checked.
+        checked: whether the text was written by an exporter: then nbformat has looked through it and has mended it.
+    """
+    read = nbformat.reader.reads(text) if checked else nbformat.reads(text, as_version=4)
+    return OwnNotebook(read)
 
 
 class OneTransaction:
@@ -125,7 +132,10 @@ class Shelf:
         """From now on, the rows of this submission are meant."""
         self.submission = submission
         (self.notebook,) = [notebook for notebook in submission.notebooks if notebook.name == self._topic]
-        self.refresh()
+        if inspect(submission).persistent:
+            self.refresh()
+        else:  # made just now: there is nothing to be read, and nothing is written before all of it is there
+            self._find(self.notebook.grades, self.notebook.comments)
 
     def refresh(self) -> None:
         """Read again what the database computes: scores and comments after a person's, totals."""
@@ -133,9 +143,12 @@ class Shelf:
         columns = ["score", "max_score", "needs_manual_grade", "late_submission_penalty"]
         self.db.refresh(self.notebook, columns)
         grades = self.db.query(Grade).filter(Grade.notebook_id == self.notebook.id).options(undefer(Grade.max_score))
-        self.grades = {self._names[grade.cell_id]: grade for grade in grades.populate_existing()}
         comments = self.db.query(Comment).filter(Comment.notebook_id == self.notebook.id)
-        self.comments = {self._names[comment.cell_id]: comment for comment in comments.populate_existing()}
+        self._find(grades.populate_existing(), comments.populate_existing())
+
+    def _find(self, grades: Iterable[Grade], comments: Iterable[Comment]) -> None:
+        self.grades = {self._names[grade.cell_id]: grade for grade in grades}
+        self.comments = {self._names[comment.cell_id]: comment for comment in comments}
 
     @property
     def is_late(self) -> bool:

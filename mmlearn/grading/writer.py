@@ -6,13 +6,15 @@ exporters, load templates) is done once for the class.
 
 The order is: record (the judge has written it) → graded notebook → rows, in one commit → feedback → stamp. A grade that
 is killed anywhere leaves whole files and whole rows; the next one finds no fitting stamp and enters the hand-in again,
-which changes nothing that is there already.
+which changes nothing that is there already. For the disk, it waits once for the whole class: after a power cut, stamps
+do not fit what has got lost, and records, for which the judges did wait, are enough to make it again.
 """
 
 import errno
 import gc
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +23,7 @@ from typing import Any
 
 import nbgrader
 from nbconvert.exporters import Exporter, NotebookExporter
+from nbformat.v4.rwbase import strip_transient
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.apps.api import temp_attrs
@@ -54,7 +57,7 @@ class Writer:
         self._gradebook = Gradebook(api.coursedir.db_url, api.coursedir.course_id)
         self.shelf = Shelf(self._gradebook, topic.id)
         sanitise, grade = self._autograde.sanitize_preprocessors, self._autograde.autograde_preprocessors
-        self._sanitise, self._grade = (self._exporter(listed) for listed in (sanitise, grade))
+        self._sanitise, self._grade = self._exporter(Exporter, sanitise), self._exporter(NotebookExporter, grade)
         self._feedback = FeedbackPages(api, self.shelf)
         config = (root / "nbgrader_config.py").read_bytes()
         gc.freeze()  # what nbgrader and its like have built by now is there to stay: not looked through again and again
@@ -65,6 +68,8 @@ class Writer:
 
     def __exit__(self, *_: object) -> None:
         self._gradebook.close()
+        if hasattr(os, "sync"):  # not on Windows
+            os.sync()
 
     def enter(self, judgement: Judgement, files: HandInFiles, *, force: bool = False) -> str:
         """Write down what became of a hand-in; what stands there already and agrees is left alone.
@@ -96,12 +101,10 @@ class Writer:
                 self._earns_nothing(student)
                 return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no reason given'}"
             seen = _digest(repr(self.shelf.seen()).encode())
-            page = self._file("feedback", student, ".html")
-            if stamp.get("seen") != seen or stamp.get("page") != _content_digest(page):
+            if stamp.get("seen") != seen or not self._is_there("feedback", student, stamp):
                 self._write_feedback(student, text)
             stamp = {"inputs": inputs, "rows": self.shelf.marks(), "seen": seen}
-            stamp["notebook"] = _digest(text.encode())
-            stamp["page"] = _content_digest(page)
+            stamp |= {step: self._digests(step, student) for step in ("autograded", "feedback")}
             _write_changed(self._stamp_file(student), json.dumps(stamp).encode())
             return ""
 
@@ -111,16 +114,15 @@ class Writer:
             self.shelf.clear()
             self._earns_nothing(student)
 
-    def _exporter(self, listed: list) -> Exporter:
-        exporter = NotebookExporter(parent=self._autograde, config=self._autograde.config)
+    def _exporter(self, kind: type[Exporter], listed: list) -> Exporter:
+        exporter = kind(parent=self._autograde, config=self._autograde.config)
         exporter._preprocessors = []  # nbconvert's own by default; nbgrader drops them too
         return register(exporter, listed, self.shelf)
 
-    def _graded_before(self, student: str, inputs: str, stamp: dict[str, str]) -> str | None:
+    def _graded_before(self, student: str, inputs: str, stamp: dict[str, Any]) -> str | None:
         """The graded notebook, if it and its rows are what is to be written; the rows are on the shelf then."""
         self.shelf.clear()
-        notebook = self._file("autograded", student, ".ipynb")
-        if stamp.get("inputs") != inputs or stamp.get("notebook") != _content_digest(notebook):
+        if stamp.get("inputs") != inputs or not self._is_there("autograded", student, stamp):
             return None
         try:
             self.shelf.put(self._gradebook.find_submission(self._topic.id, student))
@@ -129,7 +131,7 @@ class Writer:
         late_and_changed = self.shelf.is_late and stamp.get("seen") != _digest(repr(self.shelf.seen()).encode())
         if stamp.get("rows") != self.shelf.marks() or late_and_changed:  # a penalty may be a share of a person's score
             return None
-        return notebook.read_text(encoding="utf-8")
+        return self._file("autograded", student, ".ipynb").read_text(encoding="utf-8")
 
     def _graded(self, judgement: Judgement, files: HandInFiles) -> str:
         """Rows, graded notebook and the files beside it; returns the notebook's text. Committed when it returns."""
@@ -144,13 +146,14 @@ class Writer:
             given = {"timestamp": files.timestamp} if files.timestamp else {}
             self.shelf.put(self._gradebook.update_or_create_submission(self._topic.id, student, **given))
             about = (student, self._topic.id, self._autograde.coursedir.db_url)
-            text = files.notebook.decode("utf-8")
-            # Twice from text to text, as nbgrader does it: sanitised, then graded.
+            result: Any = own_notebook(files.notebook.decode("utf-8"))
+            # Sanitised, then graded; between the two, nbgrader writes the notebook and reads it.
             for exporter, step in ((self._sanitise, "submitted"), (self._grade, "autograded")):
                 resources = resources_for(self._folder(step, student), *about)
                 resources["judged"] = self._topic, judgement
                 with utils.setenv(NBGRADER_EXECUTION="autograde"):
-                    text = str(exporter.from_notebook_node(own_notebook(text), resources=resources)[0])
+                    result, _ = exporter.from_notebook_node(strip_transient(result), resources=resources)
+            text = str(result)
             beside = {f"{self._topic.id}.py": files.module, SECRET: files.secret}
             beside[TIMESTAMP] = files.timestamp.encode() if files.timestamp else None
             contents = self._from_source() | {name: content for name, content in beside.items() if content is not None}
@@ -191,11 +194,21 @@ class Writer:
     def _file(self, step: str, student: str, suffix: str) -> Path:
         return self._folder(step, student) / f"{self._topic.id}{suffix}"
 
+    def _digests(self, step: str, student: str) -> dict[str, str]:
+        """Of the files that were written, by name."""
+        folder = self._folder(step, student)
+        return {str(path.relative_to(folder)): _content_digest(path) for path in folder.rglob("*") if path.is_file()}
+
+    def _is_there(self, step: str, student: str, stamp: dict[str, Any]) -> bool:
+        """Whether what the stamp tells of is as it was written."""
+        folder, digests = self._folder(step, student), stamp.get(step, {})
+        return bool(digests) and all(_content_digest(folder / name) == digest for name, digest in digests.items())
+
     def _stamp_file(self, student: str) -> Path:
         """What was entered: not beside the records, since every file there is one."""
         return self._root / "judged" / self._topic.id / "entered" / f"{student}.json"
 
-    def _stamp(self, student: str) -> dict[str, str]:
+    def _stamp(self, student: str) -> dict[str, Any]:
         try:
             stamp = json.loads(self._stamp_file(student).read_bytes())
         except (FileNotFoundError, ValueError):
@@ -236,7 +249,7 @@ def _fill(folder: Path, contents: dict[str, bytes]) -> None:
 
 def _write_changed(file: Path, content: bytes) -> None:
     if file.is_symlink() or not file.is_file() or file.read_bytes() != content:
-        write_whole(file, content)
+        write_whole(file, content, durable=False)
 
 
 def _content_digest(file: Path) -> str:
