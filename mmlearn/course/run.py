@@ -161,6 +161,7 @@ def pytest_environment() -> dict[str, str]:
         "PYTHONSAFEPATH": "1",
         "PYTHONUTF8": "1",
         "MPLBACKEND": "Agg",
+        "OPENBLAS_NUM_THREADS": "1",  # starting more takes longer than all that a test multiplies
     }
 
 

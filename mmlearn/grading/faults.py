@@ -4,8 +4,6 @@ import warnings
 from collections import defaultdict
 from pathlib import Path
 
-import nbformat
-
 from mmlearn.course import paths
 from mmlearn.course.registry import Topic
 from mmlearn.course.source import Unreadable, read_source
@@ -26,6 +24,8 @@ def notebook_fault(notebook: Path, topic: Topic, content: bytes | None = None) -
         topic: whose assignment it is.
         content: what it holds, where that was read already; `notebook` then only names it.
     """
+    import nbformat  # 0.2 s, for which judges need not wait
+
     try:
         content = notebook.read_bytes() if content is None else content
         with warnings.catch_warnings():

@@ -23,6 +23,8 @@ from nbformat import NotebookNode
 CELLS_KEPT = 2000  # a page has some 40; one takes a few kilobytes
 
 _CELL = re.compile(r'\n(?=<div [^<>]*class="cell border-box-sizing )')
+# Before the first cell: what is in the head, and a line of the table of contents.
+_ALIKE = re.compile(r"(?<=<head>).*?(?=</head>)|<li>.*?</li>", re.DOTALL)
 _EMPTY = HTMLTreeBuilder.DEFAULT_EMPTY_ELEMENT_TAGS or set()  # <br> and its like
 
 
@@ -45,16 +47,25 @@ class _CellsTakenOut(TemplateExporter):
         self.mark = f"cell-{secrets.token_hex(8)}"  # nothing that a hand-in could hold
         if "jp-Notebook" in html:  # of such pages, nbconvert changes elements by what stands around them
             return html, resources
+        parts[0] = _ALIKE.sub(lambda found: self._taken_out(_written_alone(found[0])) or found[0], parts[0])
         for place in range(2, len(parts) - 2, 2):  # with the last part, the page ends
             content = self._contents[place // 2 - 1] if self._contents else ""
-            written = self._kept.get(content) or _written_alone(parts[place])
+            written = self._kept.get(content)
+            if written is None and parts[place].endswith("</div>"):
+                written = _written_alone(parts[place])
             if written is None:
                 continue
             if content and len(self._kept) < CELLS_KEPT:
                 self._kept[content] = written
-            self.cells.append(written)
-            parts[place] = f"<i>{self.mark}</i>"
+            parts[place] = self._taken_out(written)
         return "".join(parts), resources
+
+    def _taken_out(self, written: str | None) -> str:
+        """What stands in the page for a part of it; "" if that cannot be taken out."""
+        if written is None:
+            return ""
+        self.cells.append(written)
+        return f"<i>{self.mark}</i>"
 
     def _preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Blank the cells that a page before had: the template need not make them again."""
@@ -127,7 +138,7 @@ class PageExporter(HTMLExporter, _CellsTakenOut):
 @lru_cache(maxsize=CELLS_KEPT)
 def _written_alone(cell: str) -> str | None:
     """A cell as BeautifulSoup writes it; None where the rest of the page has a say in that, or nbconvert adds to it."""
-    if "<img" in cell.lower() or not cell.endswith("</div>"):
+    if "<img" in cell.lower():
         return None
     tags = _Tags()
     tags.feed(cell)

@@ -119,6 +119,7 @@ class Shelf:
         self.notebook: Any = None
         self.grades: dict[str, Grade] = {}  # of the submission, by the name of their cell
         self.comments: dict[str, Comment] = {}
+        self.judged: Any = ()  # topic and judgement of the hand-in: in `resources`, nbconvert would copy them deeply
 
         self.cells = repr((self.kernelspec, self._sources, self._graded))
 
@@ -228,7 +229,7 @@ class OverwriteCells(_Shelved, stock.OverwriteCells):
 
 class KnownOutputs(_Shelved, JudgeHandIn):
     def preprocess(self, nb: NotebookNode, resources: dict) -> Pair:
-        return with_outputs(nb, *resources["judged"]), resources
+        return with_outputs(nb, *self.gradebook.judged), resources
 
 
 class CheckCellMetadata(_Shelved, stock.CheckCellMetadata):

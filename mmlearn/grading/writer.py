@@ -146,11 +146,11 @@ class Writer:
             given = {"timestamp": files.timestamp} if files.timestamp else {}
             self.shelf.put(self._gradebook.update_or_create_submission(self._topic.id, student, **given))
             about = (student, self._topic.id, self._autograde.coursedir.db_url)
+            self.shelf.judged = self._topic, judgement
             result: Any = own_notebook(files.notebook.decode("utf-8"))
             # Sanitised, then graded; between the two, nbgrader writes the notebook and reads it.
             for exporter, step in ((self._sanitise, "submitted"), (self._grade, "autograded")):
                 resources = resources_for(self._folder(step, student), *about)
-                resources["judged"] = self._topic, judgement
                 with utils.setenv(NBGRADER_EXECUTION="autograde"):
                     result, _ = exporter.from_notebook_node(strip_transient(result), resources=resources)
             text = str(result)

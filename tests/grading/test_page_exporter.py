@@ -110,7 +110,7 @@ def test_the_same_page_by_a_template_that_nbconvert_changes():
 def test_cells_are_taken_out_and_only_those_that_stand_alone(exporters):
     own = exporters[1]
     own.from_notebook_node(notebook(TEXTS["plain"], TEXTS["left open"], TEXTS["a list"]))
-    assert len(own.cells) == 3  # two texts and the code
+    assert len(own.cells) == 4  # the head, two texts and the code
     page_exporter._written_alone.cache_clear()
     own.from_notebook_node(notebook("one", "two", "one"))
     first = page_exporter._written_alone.cache_info().misses
