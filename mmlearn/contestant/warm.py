@@ -13,12 +13,16 @@ import socket
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 from mmlearn.contestant import sandbox, wire
 
 SCRATCH = "/scratch"
+# Imported with Keras and TensorFlow if they are there, for wrappers and converters of theirs: a third of the time.
+SPARED = ("jax", "matplotlib", "sklearn") if os.environ.get("KERAS_BACKEND", "tensorflow") == "tensorflow" else ()
 
 
 def main() -> None:
@@ -65,10 +69,22 @@ def _preload(keras: bool, warmed_up: bool) -> None:
     import mmlearn.data  # a contestant may read this folder, not list the one above it
 
     if keras:
-        import mmlearn.quiet  # noqa: F401
+        with _without(*SPARED):
+            import mmlearn.quiet  # noqa: F401
 
         if warmed_up:
             _warm_up()
+
+
+@contextmanager
+def _without(*names: str) -> Iterator[None]:
+    """Inside, these packages cannot be imported; afterwards they can."""
+    sys.modules |= dict.fromkeys(names)  # type: ignore[arg-type]  # None there says: not to be had
+    try:
+        yield
+    finally:
+        for name in names:
+            del sys.modules[name]
 
 
 def _warm_up() -> None:
