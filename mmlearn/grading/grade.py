@@ -92,7 +92,7 @@ def grade_class(
     with (
         _judges(rules, jobs, scheduler) as judges,
         # They are at work while nbgrader is imported, and while one hand-in after another is entered.
-        ahead(judge_hand_ins(topic, root, folders, judges, rules, force=force), judges.stop) as judged,
+        ahead(_judged(topic, root, folders, judges, rules, force), judges.stop) as judged,
         _nbgrader(root, trusted=bool(sandbox.enough(rules.layers))) as api,
     ):
         with reached():
@@ -105,6 +105,14 @@ def grade_class(
                 on_done(mark)
         _export(api, topic, root / "marks" / f"{topic.id}.csv")
     return sorted(marks, key=lambda mark: mark.student)
+
+
+def _judged(
+    topic: Topic, root: Path, folders: list[Path], judges: "Pool | Cluster", rules: Rules, force: bool
+) -> Iterator[Judgement]:
+    """The judgements; the judges then go home, for which the last of them need not wait."""
+    yield from judge_hand_ins(topic, root, folders, judges, rules, force=force)
+    judges.close()
 
 
 def _entered(writer: "Writer", topic: Topic, root: Path, judgement: Judgement, force: bool) -> Mark:

@@ -3,7 +3,7 @@
 The pages are nbconvert's to the byte. It renders a page with its template, then parses all of it with BeautifulSoup, to
 add what the template lacks, and writes it again. Here, cells whose markup stands alone are taken out of the page before
 that, and put back as BeautifulSoup has written them when the first page had them; a cell that was on a page before is
-not rendered again.
+not rendered again. What is left of a page is the same for most of a class, and is parsed once.
 """
 
 import json
@@ -21,11 +21,19 @@ from nbconvert.filters import Highlight2HTML
 from nbformat import NotebookNode
 
 CELLS_KEPT = 2000  # a page has some 40; one takes a few kilobytes
+PAGES_KEPT, PAGE_KEPT = 100, 50_000  # without their cells; in characters, of which an honest one has some 2,000
 
 _CELL = re.compile(r'\n(?=<div [^<>]*class="cell border-box-sizing )')
-# Before the first cell: what is in the head, and a line of the table of contents.
-_ALIKE = re.compile(r"(?<=<head>).*?(?=</head>)|<li>.*?</li>", re.DOTALL)
+# Before the first cell: what is in the head, the heading with the points, a line of the table of contents.
+_ALIKE = re.compile(r"(?<=<head>).*?(?=</head>)|<h4>.*?</h4>|<li>.*?</li>", re.DOTALL)
 _EMPTY = HTMLTreeBuilder.DEFAULT_EMPTY_ELEMENT_TAGS or set()  # <br> and its like
+
+
+class _Finished(Exception):
+    """Thrown over nbconvert's head: there is nothing that it would add to this page."""
+
+    def __init__(self, html: str, resources: dict):
+        self.page = html, resources
 
 
 class _CellsTakenOut(TemplateExporter):
@@ -36,6 +44,7 @@ class _CellsTakenOut(TemplateExporter):
         self._kept: dict[str, str] = {}  # what a cell is made from -> its part of a page
         self._nb = NotebookNode()  # of the page at hand
         self._contents: list[str] = []  # what its cells are made from, if each has one part of the page
+        self._placeholder = f"<i>cell-{secrets.token_hex(8)}</i>"  # nothing that a hand-in could hold
 
     def from_notebook_node(self, nb: NotebookNode, resources: Any = None, **kw: Any) -> tuple[Any, dict]:
         html, resources = super().from_notebook_node(nb, resources, **kw)
@@ -44,7 +53,6 @@ class _CellsTakenOut(TemplateExporter):
             html = self.template.render(nb=self._nb, resources=resources)
             parts, self._contents = _split(html), []
         self.cells: list[str] = []
-        self.mark = f"cell-{secrets.token_hex(8)}"  # nothing that a hand-in could hold
         if "jp-Notebook" in html:  # of such pages, nbconvert changes elements by what stands around them
             return html, resources
         parts[0] = _ALIKE.sub(lambda found: self._taken_out(_written_alone(found[0])) or found[0], parts[0])
@@ -58,14 +66,23 @@ class _CellsTakenOut(TemplateExporter):
             if content and len(self._kept) < CELLS_KEPT:
                 self._kept[content] = written
             parts[place] = self._taken_out(written)
-        return "".join(parts), resources
+        left = "".join(parts)
+        if "<img" in left.lower():
+            return left, resources
+        write = _written if len(left) < PAGE_KEPT else _written.__wrapped__
+        raise _Finished(self.with_cells(write(left)), resources)
 
     def _taken_out(self, written: str | None) -> str:
         """What stands in the page for a part of it; "" if that cannot be taken out."""
         if written is None:
             return ""
         self.cells.append(written)
-        return f"<i>{self.mark}</i>"
+        return self._placeholder
+
+    def with_cells(self, html: str) -> str:
+        """The page at hand, what was taken out back in its place."""
+        cells = iter(self.cells)
+        return re.sub(self._placeholder, lambda _: next(cells), html)
 
     def _preprocess(self, nb: NotebookNode, resources: Any) -> tuple[NotebookNode, Any]:
         """Blank the cells that a page before had: the template need not make them again."""
@@ -116,9 +133,11 @@ class PageExporter(HTMLExporter, _CellsTakenOut):
         self.filters["highlight_code"] = lambda source, language=None, metadata=None: self._highlighted(
             source, language or lexer, (metadata or {}).get("magics_language")
         )
-        html, resources = super().from_notebook_node(nb, resources, **kw)
-        cells = iter(self.cells)
-        return re.sub(f"<i>{self.mark}</i>", lambda _: next(cells), html), resources
+        try:
+            html, resources = super().from_notebook_node(nb, resources, **kw)
+        except _Finished as finished:
+            return finished.page
+        return self.with_cells(html), resources
 
     @pass_context
     def markdown2html(self, context: Any, source: str) -> str:
@@ -135,6 +154,12 @@ class PageExporter(HTMLExporter, _CellsTakenOut):
         return str(Highlight2HTML(pygments_lexer=lexer, parent=self)(source, metadata=about))
 
 
+@lru_cache(maxsize=PAGES_KEPT)
+def _written(html: str) -> str:
+    """As BeautifulSoup writes it."""
+    return str(BeautifulSoup(html, features="html.parser"))
+
+
 @lru_cache(maxsize=CELLS_KEPT)
 def _written_alone(cell: str) -> str | None:
     """A cell as BeautifulSoup writes it; None where the rest of the page has a say in that, or nbconvert adds to it."""
@@ -145,7 +170,7 @@ def _written_alone(cell: str) -> str | None:
     tags.close()
     if tags.unmatched or tags.open:
         return None
-    return str(BeautifulSoup(cell, features="html.parser"))
+    return _written.__wrapped__(cell)
 
 
 class _Tags(HTMLParser):
