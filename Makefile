@@ -56,6 +56,7 @@ $(READY): requirements.lock pyproject.toml | $(if $(findstring .uv,$(UV)),.uv/bi
 	@# Compiled once, here: else the first start of each program waits for it, and every start where Python may not write.
 	@$(UV) pip sync --quiet --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m compileall -q mmlearn solutions tests/exercises
 	@touch $(READY)
 	@echo "The environment is ready."
 
