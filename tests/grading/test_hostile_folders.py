@@ -117,7 +117,7 @@ ODD_FILES = [
     Files("deep-brackets", contents("similarity.py", b"x = " + b"(" * 100_000), reason="similarity.py"),
     Files("deep-signs", contents("similarity.py", b"x = " + b"-" * 100_000 + b"1"), reason="similarity.py"),
     Files("deep-sums", contents("similarity.py", b"x = 1" + b" + 1" * 100_000), reason="similarity.py"),
-    Files("a-giant-module", sparse("similarity.py", 2**30), reason="too big"),
+    Files("a-giant-module", sparse("similarity.py", 100 * 2**20), reason="too big"),
     Files("100-mb-notebook", sparse("similarity.ipynb", 100 * 2**20), reason="too big"),
     Files(
         "nested-json", contents("similarity.ipynb", b"[" * 100_000 + b"]" * 100_000), reason="similarity.ipynb is not"
@@ -385,11 +385,13 @@ def test_a_notebook_that_breaks_whoever_reads_it(plain, name):
         nbformat.validate(nbformat.reads(content.decode("utf-8"), as_version=4))
 
 
-def test_a_hundred_megabytes_are_read_where_nothing_bounds_them(plain, monkeypatch):
-    monkeypatch.setattr(safe_read, "NOTEBOOK_BYTES", 2**30)
-    taken = read_hand_in(in_plain(plain, "100-mb-notebook"), TOPIC)
-    assert taken.notebook is not None
-    assert len(taken.notebook) == 100 * 2**20
+@pytest.mark.parametrize(("name", "limit"), [("a-giant-module", "MODULE_BYTES"), ("100-mb-notebook", "NOTEBOOK_BYTES")])
+def test_a_hundred_megabytes_are_read_where_nothing_bounds_them(plain, monkeypatch, name, limit):
+    monkeypatch.setattr(safe_read, limit, 2**30)
+    taken = read_hand_in(in_plain(plain, name), TOPIC)
+    read = taken.module if limit == "MODULE_BYTES" else taken.notebook
+    assert read is not None
+    assert len(read) == 100 * 2**20
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")  # on how nbgrader adds a submission
