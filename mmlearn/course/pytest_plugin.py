@@ -89,17 +89,20 @@ def _in_this_process() -> Transport:
     return Contestant(module).answer
 
 
+def _random(name: str) -> np.random.Generator:
+    return np.random.default_rng([_running.item.config.option.impl_seed, zlib.crc32(name.encode())])
+
+
 @pytest.fixture(scope="module")
 def rng_of() -> Callable[[str], np.random.Generator]:
     """Random inputs by name, for what several tests share: the same for everyone who is tested with the same seed."""
-    seed = _running.item.config.option.impl_seed
-    return lambda name: np.random.default_rng([seed, zlib.crc32(name.encode())])
+    return _random
 
 
 @pytest.fixture
-def rng(rng_of: Callable[[str], np.random.Generator]) -> np.random.Generator:
+def rng() -> np.random.Generator:
     """Random inputs of one test, different from test to test."""
-    return rng_of(_running.item.name)
+    return _random(_running.item.name)
 
 
 def _emit(config: pytest.Config, **event: object) -> None:

@@ -1,4 +1,7 @@
-"""Several judges at a time, each in a process that may die: its job is then given to a fresh one."""
+"""Several judges at a time, each in a process that may die: its job is then given to a fresh one.
+
+No array passes between it and them, so that whoever only grades need not load NumPy.
+"""
 
 import json
 import os
@@ -13,8 +16,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 
+from msgpack import packb, unpackb
+
 from mmlearn.contestant import wire
-from mmlearn.contestant.codec import decode, encode
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import course
 from mmlearn.course.run import pytest_environment
@@ -124,14 +128,14 @@ class _Worker:
         assert self.connection is not None
         self._number += 1
         with suppress(wire.WireError):  # it has died just now: `take` finds out
-            wire.send(self.connection, self._number, encode(vars(task.job)), self.deadline)
+            wire.send(self.connection, self._number, packb(vars(task.job)), self.deadline)
 
     def take(self) -> tuple[_Task, Verdict | None]:
         """The task and its verdict; None where the judge has died or does not answer, which ends this process."""
         task, self.task = self.task, None
         assert task is not None and self.connection is not None
         try:
-            told = decode(wire.receive(self.connection, self._number, time.monotonic() + 10))
+            told = unpackb(wire.receive(self.connection, self._number, time.monotonic() + 10))
         except wire.WireError:
             self.close()
             return task, None

@@ -47,7 +47,7 @@ def marks_table(topic: Topic, marks: list[Mark]) -> Table:
 def progress(console: Console, total: int) -> Iterator[Callable[[Mark], None]]:
     """A bar with the time left, and a line for each mark that the yielded function is told of."""
     columns = [BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn()]
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
 
         def tell(mark: Mark) -> None:

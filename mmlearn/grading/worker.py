@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 
+from msgpack import packb, unpackb
+
 from mmlearn.contestant import wire
-from mmlearn.contestant.codec import decode, encode
 from mmlearn.grading.judge import judge_all
 from mmlearn.grading.verdict import Job, Rules, Verdict
 from mmlearn.grading.warm_parent import Lost
@@ -30,12 +31,12 @@ def main() -> None:
         while True:
             number += 1
             try:
-                yield Job(**decode(wire.receive(connection, number)))
+                yield Job(**unpackb(wire.receive(connection, number)))
             except wire.WireError:
                 return
 
     def answer(verdict: Verdict) -> None:
-        wire.send(connection, number, encode(asdict(verdict)))
+        wire.send(connection, number, packb(asdict(verdict)))
 
     try:
         judge_all(jobs(), rules, answer)
@@ -43,7 +44,7 @@ def main() -> None:
         return  # the pool sees that no answer comes, and gives the job to a fresh judge; or it has hung up itself
     except RuntimeError as error:
         with suppress(wire.Gone):
-            wire.send(connection, number, encode({"failure": str(error)}))
+            wire.send(connection, number, packb({"failure": str(error)}))
 
 
 if __name__ == "__main__":
