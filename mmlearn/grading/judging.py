@@ -79,6 +79,7 @@ def judge_hand_ins(
     for seed in [stored] if stored is not None else [secrets.randbits(63) for _ in range(SEEDS_TRIED)]:
         jobs: list[tuple[str, Job]] = []
         about: dict[str, tuple[dict[str, str], str]] = {}
+        unreadable: list[tuple[str, dict[str, str], str]] = []
         for folder in folders:
             student = folder.parent.name
             files = read_hand_in(folder, topic)
@@ -87,9 +88,11 @@ def judge_hand_ins(
             if known is not None and known.fingerprint == print_:
                 yield known
                 continue
-            about[student] = print_, files.faults
             if files.module is not None:
+                about[student] = print_, files.faults
                 jobs.append((student, Job(topic.id, files.module, seed)))
+            else:
+                unreadable.append((student, print_, files.faults))
         try:
             for student, verdict in _vouched(topic, root, pool, rules, seed, jobs):
                 print_, faults = about.pop(student)
@@ -97,7 +100,7 @@ def judge_hand_ins(
         except _ReferenceFails as error:
             wrong = str(error)
             continue
-        for student, (print_, faults) in about.items():
+        for student, print_, faults in unreadable:
             yield _recorded(root, _unjudged(topic, student, print_, faults))
         return
     raise CourseError(f"the reference solution of {topic.id} does not earn full points here, so nobody could: {wrong}")

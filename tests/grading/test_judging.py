@@ -17,6 +17,7 @@ from mmlearn.course.registry import course
 from mmlearn.course.stubs import stub_text
 from mmlearn.grading import judging
 from mmlearn.grading.demo import hand_in, with_answers
+from mmlearn.grading.judgement import records
 from mmlearn.grading.judging import forget_seed, judge_hand_ins, replayed, rules_here
 from mmlearn.grading.pool import Pool, _Task
 from mmlearn.grading.preprocessor import drop_links
@@ -257,6 +258,22 @@ def test_what_has_not_changed_is_not_judged_again(tmp_path, counting, monkeypatc
     assert run(tmp_path, counting)[1] == ["ada", "bob"]
     monkeypatch.setattr(judging, "tests_digest", lambda topic: "other tests")
     assert run(tmp_path, counting)[1] == ["ada", "bob"]
+
+
+def test_a_hand_in_that_was_not_judged_when_a_grade_was_stopped_has_no_record(tmp_path, counting):
+    names = [f"student{number}" for number in range(5)]
+    folders = [hand_in(tmp_path, TOPIC, name, SOLUTION) for name in names]
+    stopped = []
+    with Pool(RULES, jobs=1) as own:
+        for judgement in judge_hand_ins(TOPIC, tmp_path, folders, own, RULES):
+            stopped.append(judgement)
+            own.stop()
+    assert 0 < len(stopped) < 5
+    assert list(records(tmp_path, TOPIC.id)) == stopped  # with one, it would earn nothing for ever
+    left = {name for name in names if name not in {judgement.student for judgement in stopped}}
+    found, asked = run(tmp_path, counting)
+    assert found == dict.fromkeys(names, 100)
+    assert set(asked) - {"the reference"} == left
 
 
 def test_the_seed_is_kept_until_a_new_one_is_asked_for(tmp_path, counting):
