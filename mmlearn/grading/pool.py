@@ -169,4 +169,5 @@ class _Worker:
                 env=pytest_environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
+                process_group=0,  # Ctrl-C reaches all of a terminal's group: it is the grader's to handle
             )

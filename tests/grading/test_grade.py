@@ -4,6 +4,7 @@ import csv
 import html
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -193,6 +194,22 @@ def test_what_the_exchange_needs_to_release_feedback_is_kept(tmp_path):
     for step in ("autograded", "feedback"):
         for file in (folder / "submission_secret.txt", folder / "timestamp.txt"):
             assert (root / step / "ada" / "similarity" / file.name).read_text() == file.read_text()
+
+
+def test_a_grade_that_is_stopped_by_ctrl_c_says_so_in_a_line_and_goes_on(tmp_path):
+    root = new_course(tmp_path / "class")
+    for number in range(12):
+        hand_in(root, TOPIC, f"student{number}", SOLUTION)
+    command = [sys.executable, "-m", "mmlearn.cli", "grade", TOPIC.id, "--course", str(root), "--jobs", "1"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as grade:
+        grade.stdout.readline()  # the first is entered
+        os.killpg(grade.pid, signal.SIGINT)  # as a terminal does it
+        _, errors = grade.communicate(timeout=60)
+    assert grade.returncode == 1
+    assert errors == "mmlearn: stopped: what was graded is kept, and the same command goes on from there\n"
+    assert [mark.points for mark in grade_class(TOPIC, root)] == 12 * [100]
 
 
 def test_nothing_to_grade_is_said_in_a_line(tmp_path):
