@@ -43,7 +43,8 @@ def _functions_run_eagerly(tensorflow: Any) -> Iterator[None]:
 @contextmanager
 def _fed_by_hand(trainer: Any) -> Iterator[None]:
     before = trainer.TFEpochIterator
-    trainer.TFEpochIterator = _epoch_iterator(before)
+    if not hasattr(before, "by_hand"):
+        trainer.TFEpochIterator = _epoch_iterator(before)
     try:
         yield
     finally:
@@ -63,4 +64,4 @@ def _epoch_iterator(usual: Any) -> type:
                 lambda leaf: None if leaf is None else keras.ops.convert_to_tensor(leaf), batch
             )
 
-    return type(usual.__name__, (usual,), {"__init__": start, "_get_iterator": batches})
+    return type(usual.__name__, (usual,), {"by_hand": True, "__init__": start, "_get_iterator": batches})

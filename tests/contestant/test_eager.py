@@ -63,6 +63,8 @@ def test_there_is_no_pipeline_inside_and_there_is_one_afterwards(monkeypatch):
     monkeypatch.setattr(adapter, "get_tf_dataset", refuse)
     with running_eagerly():
         trained(X, Y)
+        with running_eagerly():
+            trained(X, Y)
         with pytest.raises(ZeroDivisionError), running_eagerly():
             raise ZeroDivisionError
         trained(X, Y)
