@@ -179,14 +179,13 @@ def grade(
 
     root = (course_folder or paths.NBGRADER).resolve()
     found = course().topic(topic)
-    rules = rules_here(trust)
     if replay is not None:
-        console.print(table.trace(replayed(found, root, replay, rules)))
+        console.print(table.trace(replayed(found, root, replay, rules_here(trust))))
         return
     try:
         with table.progress(console, len(hand_ins(root, topic))) as tell:
             marks = grade_class(
-                found, root, tell, rules=rules, jobs=jobs, force=force, new_seed=new_seed, scheduler=scheduler
+                found, root, tell, trust=trust, jobs=jobs, force=force, new_seed=new_seed, scheduler=scheduler
             )
     except KeyboardInterrupt:
         raise CourseError("stopped: what was graded is kept, and the same command goes on from there") from None

@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from html import escape
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from mmlearn.contestant import sandbox
@@ -24,6 +26,8 @@ from mmlearn.grading.safe_read import read_hand_in
 from mmlearn.grading.verdict import Rules
 
 if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+
     from mmlearn.grading.cluster import Cluster
     from mmlearn.grading.shared import Shelf
     from mmlearn.grading.writer import Writer
@@ -53,6 +57,7 @@ def grade_class(
     on_done: Callable[[Mark], None] = lambda mark: None,
     *,
     rules: Rules | None = None,
+    trust: bool = False,
     jobs: int | None = None,
     force: bool = False,
     new_seed: bool = False,
@@ -69,6 +74,7 @@ def grade_class(
         root: the course folder, which holds `nbgrader_config.py`, `source/` and `submitted/`.
         on_done: called with each mark as it is made.
         rules: the sandbox and its limits; by default the strongest that this machine offers.
+        trust: grade also where that is not enough for a stranger's code.
         jobs: how many hand-ins are judged at a time; by default one a core.
         force: judge and enter again what has not changed.
         new_seed: draw new random inputs for the tests; everything is judged again.
@@ -84,8 +90,10 @@ def grade_class(
     folders = hand_ins(root, topic.id)
     if not folders:
         raise CourseError(f"no hand-ins in {paths.short(root)}/submitted/<student>/{topic.id}")
-    rules = rules or rules_here()
     check_is_course(root)
+    # The longest import of all begins while the sandbox is tried out, and goes on while the judges start.
+    Thread(target=import_module, args=("nbgrader.apps",)).start()
+    rules = rules or rules_here(trust)
     if new_seed:
         forget_seed(root, topic)
     marks = []
@@ -103,7 +111,7 @@ def grade_class(
                 mark = _entered(writer, topic, root, judgement, force)
                 marks.append(mark)
                 on_done(mark)
-        _export(api, topic, root / "marks" / f"{topic.id}.csv")
+            _export(writer.gradebook, topic, root / "marks" / f"{topic.id}.csv")
     return sorted(marks, key=lambda mark: mark.student)
 
 
@@ -222,9 +230,8 @@ def _write_reason(page: Path, topic: Topic, reason: str) -> None:
     write_whole(page, text.encode())
 
 
-def _export(api, topic: Topic, file: Path) -> None:
+def _export(gradebook: "Gradebook", topic: Topic, file: Path) -> None:
     from nbgrader.plugins import CsvExportPlugin
 
     file.parent.mkdir(exist_ok=True)
-    with api.gradebook as gradebook:
-        CsvExportPlugin(to=str(file), assignment=[topic.id]).export(gradebook)
+    CsvExportPlugin(to=str(file), assignment=[topic.id]).export(gradebook)

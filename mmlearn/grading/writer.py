@@ -54,8 +54,8 @@ class Writer:
         """
         self._topic, self._root = topic, root
         self._autograde = Autograde(coursedir=api.coursedir, parent=api)
-        self._gradebook = Gradebook(api.coursedir.db_url, api.coursedir.course_id)
-        self.shelf = Shelf(self._gradebook, topic.id)
+        self.gradebook = Gradebook(api.coursedir.db_url, api.coursedir.course_id)
+        self.shelf = Shelf(self.gradebook, topic.id)
         sanitise, grade = self._autograde.sanitize_preprocessors, self._autograde.autograde_preprocessors
         self._sanitise, self._grade = self._exporter(Exporter, sanitise), self._exporter(NotebookExporter, grade)
         self._feedback = FeedbackPages(api, self.shelf)
@@ -67,7 +67,7 @@ class Writer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._gradebook.close()
+        self.gradebook.close()
         if hasattr(os, "sync"):  # not on Windows
             os.sync()
 
@@ -125,7 +125,7 @@ class Writer:
         if stamp.get("inputs") != inputs or not self._is_there("autograded", student, stamp):
             return None
         try:
-            self.shelf.put(self._gradebook.find_submission(self._topic.id, student))
+            self.shelf.put(self.gradebook.find_submission(self._topic.id, student))
         except MissingEntry:
             return None
         late_and_changed = self.shelf.is_late and stamp.get("seen") != _digest(repr(self.shelf.seen()).encode())
@@ -140,11 +140,11 @@ class Writer:
         with temp_attrs(self._autograde.coursedir, assignment_id=self._topic.id, student_id=student):
             self._autograde.notebooks = [str(self._file("submitted", student, ".ipynb"))]
             self._autograde.run_pre_convert_hook()
-            self._gradebook.update_or_create_student(student)
+            self.gradebook.update_or_create_student(student)
             if f"{TIMESTAMP} holds no time" in files.faults:
                 raise ValueError(f"{TIMESTAMP} holds no time such as 2026-01-31 12:00:00.000000 UTC")
             given = {"timestamp": files.timestamp} if files.timestamp else {}
-            self.shelf.put(self._gradebook.update_or_create_submission(self._topic.id, student, **given))
+            self.shelf.put(self.gradebook.update_or_create_submission(self._topic.id, student, **given))
             about = (student, self._topic.id, self._autograde.coursedir.db_url)
             self.shelf.judged = self._topic, judgement
             result: Any = own_notebook(files.notebook.decode("utf-8"))
@@ -172,8 +172,8 @@ class Writer:
         self._feedback.set_permissions(student, self._topic.id)
 
     def _earns_nothing(self, student: str) -> None:
-        self._gradebook.update_or_create_student(student)
-        self.shelf.put(self._gradebook.update_or_create_submission(self._topic.id, student))
+        self.gradebook.update_or_create_student(student)
+        self.shelf.put(self.gradebook.update_or_create_submission(self._topic.id, student))
         for exercise in self._topic.exercises:
             if exercise.id in self.shelf.grades:
                 self.shelf.grades[exercise.id].auto_score = 0.0
