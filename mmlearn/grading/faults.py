@@ -3,10 +3,14 @@
 import warnings
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mmlearn.course import paths
 from mmlearn.course.registry import Topic
 from mmlearn.course.source import Unreadable, read_source
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
 
 
 def folder_fault(student: str) -> str:
@@ -16,18 +20,29 @@ def folder_fault(student: str) -> str:
     return ""
 
 
-def notebook_fault(notebook: Path, topic: Topic, content: bytes | None = None) -> str:
-    """What is wrong with an assignment notebook; "" if nothing is.
+def notebook_fault(notebook: Path, topic: Topic) -> str:
+    """What is wrong with an assignment notebook, a file; "" if nothing is."""
+    try:
+        return read_notebook(notebook.name, notebook.read_bytes(), topic)[1]
+    except FileNotFoundError:
+        return f"{notebook.name} is missing"
+
+
+def read_notebook(name: str, content: bytes, topic: Topic) -> tuple["NotebookNode | None", str]:
+    """An assignment notebook, and what is wrong with it.
 
     Args:
-        notebook: the file.
+        name: of the file.
+        content: what it holds.
         topic: whose assignment it is.
-        content: what it holds, where that was read already; `notebook` then only names it.
+
+    Returns:
+        The notebook, of nbformat 4, None if it is none at all; and the fault, "" if there is none.
     """
     import nbformat  # 0.2 s, for which judges need not wait
 
+    read = None
     try:
-        content = notebook.read_bytes() if content is None else content
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # nbformat mends a cell id that is missing or twice, and warns
             read = nbformat.reads(content.decode("utf-8"), as_version=4)
@@ -36,24 +51,22 @@ def notebook_fault(notebook: Path, topic: Topic, content: bytes | None = None) -
         for cell in read.cells:
             about = cell.metadata.get("nbgrader", {})
             kinds[about.get("grade_id")].append(tuple(about.get(kind, False) for kind in ("grade", "solution", "task")))
-    except FileNotFoundError:
-        return f"{notebook.name} is missing"
     except UnicodeDecodeError:
-        return f"{notebook.name} is not UTF-8 text"
+        return read, f"{name} is not UTF-8 text"
     except nbformat.ValidationError as error:
-        return f"{notebook.name} is not a valid notebook: {str(error).splitlines()[0]}"
+        return read, f"{name} is not a valid notebook: {str(error).splitlines()[0]}"
     # nbformat raises its own NotJSONError, and AttributeError or KeyError for JSON that is no notebook.
     except (ValueError, AttributeError, KeyError, TypeError, RecursionError) as error:
-        return f"{notebook.name} is not a notebook: {str(error).splitlines()[0]:.100}"
+        return read, f"{name} is not a notebook: {str(error).splitlines()[0]:.100}"
     for exercise in topic.exercises:
         found = kinds[exercise.id]
         if not found:
-            return f"{notebook.name}: the check cell of {exercise.id} is missing; start from a fresh notebook"
+            return read, f"{name}: the check cell of {exercise.id} is missing; start from a fresh notebook"
         if len(found) > 1:
-            return f"{notebook.name}: the check cell of {exercise.id} stands there twice; delete the copy"
+            return read, f"{name}: the check cell of {exercise.id} stands there twice; delete the copy"
         if found != [(True, False, False)]:  # nbgrader would end with "Inconsistent checksums"
-            return f"{notebook.name}: the check cell of {exercise.id} is unlocked; start from a fresh notebook"
-    return ""
+            return read, f"{name}: the check cell of {exercise.id} is unlocked; start from a fresh notebook"
+    return read, ""
 
 
 def module_fault(module: Path) -> str:

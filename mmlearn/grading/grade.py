@@ -17,7 +17,7 @@ from mmlearn.course import paths
 from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
 from mmlearn.grading.ahead import ahead
-from mmlearn.grading.faults import folder_fault, notebook_fault
+from mmlearn.grading.faults import folder_fault, read_notebook
 from mmlearn.grading.gradebook import check_is_course, course_config, reached
 from mmlearn.grading.judgement import Judgement, write_whole
 from mmlearn.grading.judging import forget_seed, judge_hand_ins, rules_here
@@ -127,14 +127,15 @@ def _entered(writer: "Writer", topic: Topic, root: Path, judgement: Judgement, f
     """A judgement as nbgrader keeps it: in the gradebook, the graded notebook and the feedback."""
     student = judgement.student
     files = read_hand_in(root / "submitted" / student / topic.id, topic)
-    fault = folder_fault(student) or (
-        files.faults if files.notebook is None else notebook_fault(Path(f"{topic.id}.ipynb"), topic, files.notebook)
-    )
+    notebook, fault = None, files.faults
+    if files.notebook is not None:
+        notebook, fault = read_notebook(f"{topic.id}.ipynb", files.notebook, topic)
+    fault = folder_fault(student) or fault
     if files.notebook is None or folder_fault(student):
         writer.enter_nothing(student)
         refused = fault
     else:
-        refused = writer.enter(judgement, files, force=force)
+        refused = writer.enter(judgement, files, notebook, force=force)
     reason = fault or judgement.reason or refused
     if refused:
         _write_reason(root / "feedback" / student / topic.id / f"{topic.id}.html", topic, reason)

@@ -23,6 +23,7 @@ from typing import Any
 
 import nbgrader
 from nbconvert.exporters import Exporter, NotebookExporter
+from nbformat import NotebookNode
 from nbformat.v4.rwbase import strip_transient
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
@@ -35,7 +36,7 @@ from mmlearn.course.registry import Topic
 from mmlearn.grading.feedback import FeedbackPages
 from mmlearn.grading.judgement import Judgement, write_whole
 from mmlearn.grading.safe_read import SECRET, TIMESTAMP, HandInFiles
-from mmlearn.grading.shared import Shelf, own_notebook, register, resources_for
+from mmlearn.grading.shared import OwnNotebook, Shelf, own_notebook, register, resources_for
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _DISK_FULL = "the disk is full: make room and grade again; what was graded is kept"
@@ -71,12 +72,15 @@ class Writer:
         if hasattr(os, "sync"):  # not on Windows
             os.sync()
 
-    def enter(self, judgement: Judgement, files: HandInFiles, *, force: bool = False) -> str:
+    def enter(
+        self, judgement: Judgement, files: HandInFiles, notebook: NotebookNode | None = None, *, force: bool = False
+    ) -> str:
         """Write down what became of a hand-in; what stands there already and agrees is left alone.
 
         Args:
             judgement: the judge's record of it.
             files: the hand-in itself, with a notebook.
+            notebook: that notebook, where it was read already; it is used up.
             force: write it all the same.
 
         Returns:
@@ -93,7 +97,7 @@ class Writer:
             text = self._graded_before(student, inputs, stamp)
             try:
                 if text is None:
-                    text = self._graded(judgement, files)
+                    text = self._graded(judgement, files, notebook)
             except (OSError, OperationalError):
                 raise
             except Exception as error:  # a stranger's notebook; as in nbgrader, whatever it breaks stops only itself
@@ -133,7 +137,7 @@ class Writer:
             return None
         return self._file("autograded", student, ".ipynb").read_text(encoding="utf-8")
 
-    def _graded(self, judgement: Judgement, files: HandInFiles) -> str:
+    def _graded(self, judgement: Judgement, files: HandInFiles, notebook: NotebookNode | None) -> str:
         """Rows, graded notebook and the files beside it; returns the notebook's text. Committed when it returns."""
         assert files.notebook is not None
         student = judgement.student
@@ -147,7 +151,7 @@ class Writer:
             self.shelf.put(self.gradebook.update_or_create_submission(self._topic.id, student, **given))
             about = (student, self._topic.id, self._autograde.coursedir.db_url)
             self.shelf.judged = self._topic, judgement
-            result: Any = own_notebook(files.notebook.decode("utf-8"))
+            result: Any = OwnNotebook(notebook) if notebook else own_notebook(files.notebook.decode("utf-8"))
             # Sanitised, then graded; between the two, nbgrader writes the notebook and reads it.
             for exporter, step in ((self._sanitise, "submitted"), (self._grade, "autograded")):
                 resources = resources_for(self._folder(step, student), *about)
