@@ -182,13 +182,10 @@ def grade(
     if replay is not None:
         console.print(table.trace(replayed(found, root, replay, rules_here(trust))))
         return
-    try:
-        with table.progress(console, len(hand_ins(root, topic))) as tell:
-            marks = grade_class(
-                found, root, tell, trust=trust, jobs=jobs, force=force, new_seed=new_seed, scheduler=scheduler
-            )
-    except KeyboardInterrupt:
-        raise CourseError("stopped: what was graded is kept, and the same command goes on from there") from None
+    with table.progress(console, len(hand_ins(root, topic))) as tell:
+        marks = grade_class(
+            found, root, tell, trust=trust, jobs=jobs, force=force, new_seed=new_seed, scheduler=scheduler
+        )
     console.print(table.marks_table(found, marks))
     say(f"Marks: {paths.short(root / 'marks' / topic)}.csv   Feedback: {paths.short(root / 'feedback')}")
 

@@ -8,6 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from mmlearn.course.errors import CourseError
 from mmlearn.course.registry import Topic
 from mmlearn.course.show import number
 from mmlearn.grading.grade import Mark
@@ -45,7 +46,11 @@ def marks_table(topic: Topic, marks: list[Mark]) -> Table:
 
 @contextmanager
 def progress(console: Console, total: int) -> Iterator[Callable[[Mark], None]]:
-    """A bar with the time left, and a line for each mark that the yielded function is told of."""
+    """A bar with the time left, and a line for each mark that the yielded function is told of.
+
+    Raises:
+        CourseError: it was stopped, by Ctrl-C.
+    """
     columns = [BarColumn(), MofNCompleteColumn(), TextColumn("time left"), TimeRemainingColumn()]
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("", total=total)
@@ -54,7 +59,10 @@ def progress(console: Console, total: int) -> Iterator[Callable[[Mark], None]]:
             bar.console.print(Text(line(mark), style="dim"), soft_wrap=True)
             bar.advance(task)
 
-        yield tell
+        try:
+            yield tell
+        except KeyboardInterrupt:
+            raise CourseError("stopped: what was graded is kept, and the same command goes on from there") from None
 
 
 def trace(verdict: Verdict) -> Group:
