@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import chain
 from pathlib import Path
 
 from mmlearn.course import paths
@@ -51,7 +50,7 @@ class Source:
     def aliases(self) -> dict[str, str]:
         """Local name -> dotted name, for every import anywhere in the file."""
         aliases = {}
-        for node in chain.from_iterable(self._nodes.values()):
+        for node in ast.walk(self.tree):  # not by statement: what is nested comes last, and counts
             if isinstance(node, ast.Import):
                 for alias in node.names:
                     aliases[alias.asname or alias.name.partition(".")[0]] = (
@@ -204,7 +203,7 @@ def _imported(node: ast.AST) -> set[str]:
 
 def _bound(node: ast.stmt) -> list[str]:
     """The names that a top-level statement binds."""
-    return _binds(node) or [name for inner in ast.walk(node) for name in _binds(inner) if isinstance(inner, ast.Name)]
+    return _binds(node) or [name for inner in ast.walk(node) if isinstance(inner, ast.Name) for name in _binds(inner)]
 
 
 def _binds(node: ast.AST) -> list[str]:

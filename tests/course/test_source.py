@@ -67,6 +67,11 @@ def test_compile_of_a_module_or_model_is_not_pythons_own(source):
     assert rule_broken(source(text), "g", [], []) == "this exercise is to be solved without compile"
 
 
+def test_an_import_at_the_end_hides_none_inside_of_an_answer(source):
+    hidden = source("def top_k(x):\n    import numpy as q\n    return q.sort(x)\n\n\nimport math as q\n")
+    assert rule_broken(hidden, "top_k", ["numpy.sort"], []) == "this exercise is to be solved without numpy.sort"
+
+
 def test_rules_with_and_without_a_dot(source):
     text = "import numpy as np\ndef f(x):\n    return np.sort(x).sum()\n"
     assert rule_broken(source(text), "f", ["numpy.sort"], [])
