@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from typing import Any
 
 
@@ -43,7 +44,7 @@ def _functions_run_eagerly(tensorflow: Any) -> Iterator[None]:
 @contextmanager
 def _fed_by_hand(trainer: Any) -> Iterator[None]:
     before = trainer.TFEpochIterator
-    if not hasattr(before, "by_hand"):
+    if not hasattr(before, "by_hand"):  # else this is inside of another
         trainer.TFEpochIterator = _epoch_iterator(before)
     try:
         yield
@@ -51,6 +52,7 @@ def _fed_by_hand(trainer: Any) -> Iterator[None]:
         trainer.TFEpochIterator = before
 
 
+@cache
 def _epoch_iterator(usual: Any) -> type:
     """Keras's own iterator over batches, without the pipeline that its TensorFlow version puts around the data."""
     keras: Any = sys.modules["keras"]

@@ -55,7 +55,8 @@ class _CellsTakenOut(TemplateExporter):
         self.cells: list[str] = []
         if "jp-Notebook" in html:  # of such pages, nbconvert changes elements by what stands around them
             return html, resources
-        parts[0] = _ALIKE.sub(lambda found: self._taken_out(_written_alone(found[0])) or found[0], parts[0])
+        if self._contents:  # then nothing of a hand-in stands before the first cell
+            parts[0] = _ALIKE.sub(lambda found: self._taken_out(_written_alone(found[0])) or found[0], parts[0])
         for place in range(2, len(parts) - 2, 2):  # with the last part, the page ends
             content = self._contents[place // 2 - 1] if self._contents else ""
             written = self._kept.get(content)
@@ -69,7 +70,7 @@ class _CellsTakenOut(TemplateExporter):
         left = "".join(parts)
         if "<img" in left.lower():
             return left, resources
-        write = _written if len(left) < PAGE_KEPT else _written.__wrapped__
+        write = _written_once if len(left) < PAGE_KEPT else _written
         raise _Finished(self.with_cells(write(left)), resources)
 
     def _taken_out(self, written: str | None) -> str:
@@ -154,10 +155,12 @@ class PageExporter(HTMLExporter, _CellsTakenOut):
         return str(Highlight2HTML(pygments_lexer=lexer, parent=self)(source, metadata=about))
 
 
-@lru_cache(maxsize=PAGES_KEPT)
 def _written(html: str) -> str:
     """As BeautifulSoup writes it."""
     return str(BeautifulSoup(html, features="html.parser"))
+
+
+_written_once = lru_cache(maxsize=PAGES_KEPT)(_written)
 
 
 @lru_cache(maxsize=CELLS_KEPT)
@@ -170,7 +173,7 @@ def _written_alone(cell: str) -> str | None:
     tags.close()
     if tags.unmatched or tags.open:
         return None
-    return _written.__wrapped__(cell)
+    return _written(cell)
 
 
 class _Tags(HTMLParser):
